@@ -1,0 +1,57 @@
+// What /proc, /sys and /dev/pts ask about the container: implemented by shim/kernel, faked in unit tests.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/ids.h"
+#include "base/result.h"
+#include "rootfs/node.h"
+
+namespace litebox::rootfs {
+
+class Tree;
+
+// Virtual ids of one process for /proc/<pid>/status: all four of credentials(7), and the five capability sets.
+struct ProcessIds {
+  uid_t uid[4] = {};  // real, effective, saved, file system
+  gid_t gid[4] = {};
+  std::vector<gid_t> groups;
+  uint64_t inheritable = 0, permitted = 0, effective = 0, bounding = 0, ambient = 0;
+  bool no_new_privileges = false;
+};
+
+class ContainerView {
+ public:
+  virtual ~ContainerView() = default;
+
+  // Every member thread group, by host id. The keeper, the monitor and outsiders are never among them.
+  virtual std::vector<HostPid> members() const = 0;
+  virtual bool is_member(HostPid process_or_thread) const = 0;
+  // Host to container id (init is 1, a helper or an outsider 0), and back (1 is init).
+  virtual VirtualPid to_virtual(HostPid pid) const = 0;
+  virtual HostPid to_host(VirtualPid pid) const = 0;
+
+  virtual Result<ProcessIds> ids(HostPid process) const = 0;
+  virtual Result<Location> working_directory(HostPid process) const = 0;
+  virtual Result<Location> root_directory(HostPid process) const = 0;
+  virtual Result<Location> executable(HostPid process) const = 0;
+  virtual std::string executable_path(HostPid process) const = 0;
+  virtual mode_t umask_of(HostPid process) const = 0;
+  // A copy of one of the process's open files (pidfd_getfd).
+  virtual Result<Fd> file_of(HostPid process, int fd) const = 0;
+
+  virtual std::string host_name() const = 0;
+  virtual std::string domain_name() const = 0;
+  // The container's own limits; nothing where it has none.
+  virtual std::optional<uint64_t> memory_limit() const = 0;
+  virtual std::optional<double> cpu_limit() const = 0;
+
+  virtual Tree& tree() const = 0;
+};
+
+}  // namespace litebox::rootfs

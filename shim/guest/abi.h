@@ -1,0 +1,47 @@
+// The ABI between the monitor and the shim blob: the only header that both sides share.
+//
+// The blob is a small static ELF (a sealed memfd) that every exec inside a container natively executes. It is the ELF loader,
+// and it stays mapped afterwards as the place where calls are made in the guest's own context. Freestanding: plain data,
+// fixed widths, no library. Changing anything here changes kAbiVersion.
+#pragma once
+
+#include <stdint.h>
+
+namespace litebox::abi {
+
+constexpr uint32_t kAbiVersion = 1;
+
+// Lower bases collide with the address spaces that TSan and MSan reserve.
+constexpr uint64_t kBlobBase = 0x7ea000000000;
+
+// At the start of the blob's text: `syscall`, then kHypercallDone with the result in rdi, for ever (a signal may interrupt
+// the wait before the monitor has received it). The monitor sends a thread here with the call's registers set, and restores
+// all of the thread's own registers from its own copy when the result arrives. Needs no stack and no memory.
+constexpr uint64_t kNudgeEntry = kBlobBase;
+// An empty, NUL-terminated string in the blob's read-only text: execveat's path.
+constexpr uint64_t kEmptyString = kBlobBase + 0x40;
+
+// Calls to the monitor: numbers that no kernel has, below the x32 bit.
+constexpr uint32_t kHypercallHello = 0x2c420001;  // rdi = address of a Launch, rsi = its capacity in bytes -> 0 or -errno
+constexpr uint32_t kHypercallDone = 0x2c420002;   // rdi = result of the nudged call; never returns to the caller
+constexpr uint32_t kHypercallFailed = 0x2c420003; // rdi = errno; the loader could not go on: the monitor kills the process
+
+// What the loader is told about the program that it starts. Followed by `strings_size` bytes of NUL-terminated strings:
+// first AT_EXECFN, then `prefix_count` strings that take the place of argv[0] (a script's interpreter, its argument, the
+// script's path; 0 for a plain ELF).
+struct Launch {
+  uint32_t version;
+  int32_t program_fd;      // readable, close-on-exec; the loader closes it
+  int32_t interpreter_fd;  // PT_INTERP's file, or -1
+  uint32_t uid, euid, gid, egid;  // virtual ids for the auxiliary vector
+  uint32_t secure;                // AT_SECURE
+  uint32_t prefix_count;
+  uint32_t strings_size;
+  uint64_t random_seed;  // for the placement of PIE images and brk; 0: no randomisation (ADDR_NO_RANDOMIZE)
+  char comm[16];
+};
+
+// The largest Launch with its strings: a path, a shebang line and another path.
+constexpr uint32_t kLaunchCapacity = sizeof(Launch) + 3 * 4096;
+
+}  // namespace litebox::abi

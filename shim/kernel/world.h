@@ -1,0 +1,90 @@
+// The world of one container: who belongs to it, what each process is, and the names they share.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/ids.h"
+#include "base/result.h"
+#include "oci/config.h"
+#include "rootfs/tree.h"
+#include "rootfs/view.h"
+#include "shim/kernel/process_state.h"
+
+namespace litebox::kernel {
+
+// What this container's host lets it do; decides between routes of the table and between implementations.
+struct Mode {
+  bool recorded_ownership = false;  // an ordinary user: ids are not the host's
+  bool own_network = false;         // the subtree has a network namespace of its own
+  bool host_network = false;        // AF_INET and the like are the host's
+  bool confined_root = false;       // guests are chroot'ed into an empty directory: native path lookups find nothing
+  bool signal_scope = false;        // Landlock keeps signals and abstract sockets inside the container
+};
+
+class World final : public rootfs::ContainerView {
+ public:
+  World(const oci::Config& config, Mode mode);
+
+  const oci::Config& config() const { return config_; }
+  const Mode& mode() const { return mode_; }
+  void set_tree(std::shared_ptr<rootfs::Tree> tree) { tree_ = std::move(tree); }
+
+  // --- states (see process_state.h)
+  // The state that a process or thread carries; ESRCH for one that is not a member.
+  Result<ProcessStatePtr> state_of(HostPid process) const;
+  // Gives a process a first state. Only for processes that the monitor has just made.
+  Status adopt(HostPid process, ProcessState state);
+  // Replaces a process's state by change(copy of the current one). Changes of one process are serialised.
+  // `change` may refuse with an error, which is returned; nothing changes then.
+  Status update(HostPid process, const std::function<Status(ProcessState&)>& change);
+
+  // --- membership
+  void set_init(HostPid init) { init_ = init; }
+  HostPid init() const { return init_; }
+  // The thread group of a member thread; ESRCH for outsiders.
+  Result<HostPid> thread_group_of(HostPid thread) const;
+
+  // --- names
+  void set_host_name(std::string name);
+  void set_domain_name(std::string name);
+
+  // rootfs::ContainerView
+  std::vector<HostPid> members() const override;
+  bool is_member(HostPid process_or_thread) const override;
+  VirtualPid to_virtual(HostPid pid) const override;
+  HostPid to_host(VirtualPid pid) const override;
+  Result<rootfs::ProcessIds> ids(HostPid process) const override;
+  Result<rootfs::Location> working_directory(HostPid process) const override;
+  Result<rootfs::Location> root_directory(HostPid process) const override;
+  Result<rootfs::Location> executable(HostPid process) const override;
+  std::string executable_path(HostPid process) const override;
+  mode_t umask_of(HostPid process) const override;
+  Result<Fd> file_of(HostPid process, int fd) const override;
+  std::string host_name() const override;
+  std::string domain_name() const override;
+  std::optional<uint64_t> memory_limit() const override;
+  std::optional<double> cpu_limit() const override;
+  rootfs::Tree& tree() const override { return *tree_; }
+
+ private:
+  struct StateTable;
+
+  const oci::Config& config_;
+  Mode mode_;
+  std::shared_ptr<rootfs::Tree> tree_;
+  std::atomic<HostPid> init_{};
+  std::shared_ptr<StateTable> states_;
+  mutable std::mutex names_mutex_;
+  std::string host_name_;
+  std::string domain_name_;
+};
+
+}  // namespace litebox::kernel

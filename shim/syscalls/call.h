@@ -1,0 +1,107 @@
+// One system call that a guest made and that the monitor answers: arguments in, a Reply out.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "base/fd.h"
+#include "base/ids.h"
+#include "base/result.h"
+#include "rootfs/subject.h"
+#include "shim/kernel/guest_memory.h"
+#include "shim/kernel/process_state.h"
+#include "shim/kernel/world.h"
+
+namespace litebox::syscalls {
+
+// What the guest gets.
+class Reply {
+ public:
+  struct Value { int64_t value; };          // the call's result, or -errno
+  struct InstallFd { Fd fd; bool close_on_exec; };  // the call returns the new descriptor's number
+  struct Proceed {};                        // let the kernel do the call: only where every possible argument is harmless
+  // Make this call in the guest's own context instead (a nudge); its result is the call's.
+  struct InGuest { int64_t number; std::array<uint64_t, 6> arguments; };
+  // Execute the loader in the guest's context; the launch is registered with the monitor (exec.cc).
+  struct Exec { Fd loader; };
+
+  static Reply value(int64_t value) { return Reply(Value{value}); }
+  static Reply success() { return value(0); }
+  static Reply error(int number) { return value(-number); }
+  static Reply error(const Error& error) { return value(-(error.number() != 0 ? error.number() : EIO)); }
+  static Reply fd(Fd fd, bool close_on_exec) { return Reply(InstallFd{std::move(fd), close_on_exec}); }
+  static Reply proceed() { return Reply(Proceed{}); }
+  static Reply in_guest(int64_t number, std::array<uint64_t, 6> arguments) { return Reply(InGuest{number, arguments}); }
+  static Reply exec(Fd loader) { return Reply(Exec{std::move(loader)}); }
+  static Reply from(const Status& status) { return status.ok() ? success() : error(status.error()); }
+
+  using Kind = std::variant<Value, InstallFd, Proceed, InGuest, Exec>;
+  Kind& kind() { return kind_; }
+
+ private:
+  explicit Reply(Kind kind) : kind_(std::move(kind)) {}
+  Kind kind_;
+};
+
+// LITEBOX_OR_REPLY(auto path, call.path(0)): the value, or leaves the handler with the error as the guest's errno.
+#define LITEBOX_OR_REPLY(target, expression) LITEBOX_OR_REPLY_(LITEBOX_CONCAT(litebox_reply_, __LINE__), target, expression)
+#define LITEBOX_OR_REPLY_(temporary, target, expression)                         \
+  auto temporary = (expression);                                                 \
+  if (!temporary.ok()) return ::litebox::syscalls::Reply::error(temporary.error()); \
+  target = std::move(temporary).value()
+#define LITEBOX_CHECK_REPLY(expression)                                                            \
+  do {                                                                                             \
+    if (auto litebox_check_ = (expression); !litebox_check_.ok()) {                                \
+      return ::litebox::syscalls::Reply::error(litebox_check_.error());                            \
+    }                                                                                              \
+  } while (false)
+
+// What the monitor offers to a handler while it runs.
+class Monitor {
+ public:
+  virtual ~Monitor() = default;
+  // Lets other calls be received while `work` runs: for whatever may block (a FIFO, connect, a slow file system).
+  virtual void while_blocking(const std::function<void()>& work) = 0;
+};
+
+class Call {
+ public:
+  kernel::World& world;
+  Monitor& monitor;
+  HostPid thread;             // the caller
+  HostPid process;            // its thread group
+  int pidfd;                  // of the calling thread (PIDFD_THREAD where the kernel has it); borrowed
+  uint64_t notification_id;
+  int64_t number;
+  std::array<uint64_t, 6> arguments;
+  uint64_t instruction_pointer;
+  kernel::ProcessStatePtr state;
+  kernel::GuestMemory memory;
+
+  uint64_t raw(int index) const { return arguments[static_cast<size_t>(index)]; }
+  int integer(int index) const { return static_cast<int>(raw(index)); }
+  unsigned flags(int index) const { return static_cast<unsigned>(raw(index)); }
+  GuestAddress address(int index) const { return GuestAddress(raw(index)); }
+
+  rootfs::Subject subject() const { return {state->identity, process, thread, state->umask}; }
+  const kernel::Credentials& credentials() const { return *state->credentials; }
+
+  // The path argument at `index`, read once.
+  Result<std::string> path(int index) const { return memory.read_path(address(index)); }
+  // A copy of one of the caller's descriptors (pidfd_getfd); EBADF.
+  Result<Fd> file(int guest_fd) const;
+  // Where a relative path starts: the cwd for AT_FDCWD, else the directory fd's location; EBADF, ENOTDIR.
+  Result<rootfs::Location> start(int guest_dirfd) const;
+  // Resolves a path argument relative to `guest_dirfd` in the caller's root.
+  Result<rootfs::Resolved> resolve(int guest_dirfd, const std::string& path, const rootfs::ResolveOptions& options = {}) const;
+};
+
+// A handler is a free function `Reply sys_<name>(Call&)`, declared by the header generated from shim/table/syscalls.yaml and
+// called by the generated dispatch.
+using Handler = Reply (*)(Call&);
+
+}  // namespace litebox::syscalls
