@@ -22,17 +22,17 @@ constexpr uint64_t kNudgeEntry = kBlobBase;
 constexpr uint64_t kEmptyString = kBlobBase + 0x40;
 
 // Calls to the monitor: numbers that no kernel has, below the x32 bit.
-constexpr uint32_t kHypercallHello = 0x2c420001;  // rdi = address of a Launch, rsi = its capacity in bytes -> 0 or -errno
-constexpr uint32_t kHypercallDone = 0x2c420002;   // rdi = result of the nudged call; never returns to the caller
-constexpr uint32_t kHypercallFailed = 0x2c420003; // rdi = errno; the loader could not go on: the monitor kills the process
+constexpr uint32_t kHypercallHello = 0x2c420001;   // rdi = address of a Launch, rsi = its capacity in bytes -> 0 or -errno
+constexpr uint32_t kHypercallDone = 0x2c420002;    // rdi = result of the nudged call; never returns to the caller
+constexpr uint32_t kHypercallFailed = 0x2c420003;  // rdi = errno; the loader could not go on: the monitor kills the process
 
 // What the loader is told about the program that it starts. Followed by `strings_size` bytes of NUL-terminated strings:
 // first AT_EXECFN, then `prefix_count` strings that take the place of argv[0] (a script's interpreter, its argument, the
 // script's path; 0 for a plain ELF).
 struct Launch {
   uint32_t version;
-  int32_t program_fd;      // readable, close-on-exec; the loader closes it
-  int32_t interpreter_fd;  // PT_INTERP's file, or -1
+  int32_t program_fd;             // readable, close-on-exec; the loader closes it
+  int32_t interpreter_fd;         // PT_INTERP's file, or -1
   uint32_t uid, euid, gid, egid;  // virtual ids for the auxiliary vector
   uint32_t secure;                // AT_SECURE
   uint32_t prefix_count;

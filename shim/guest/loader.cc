@@ -1,0 +1,103 @@
+#include "shim/guest/loader.h"
+
+#include <asm/errno.h>
+#include <linux/mman.h>
+#include <linux/prctl.h>
+
+#include "shim/guest/elf_file.h"
+#include "shim/guest/vectors.h"
+
+extern "C" [[gnu::visibility("hidden")]] const char blob_text_end[];  // the linker script's
+
+namespace litebox::guest {
+namespace {
+
+constexpr uint64_t kHeapRandomPages = 1ULL << 18U;  // arch_randomize_brk(): within 1 GiB
+constexpr uint64_t kMseal = 462;                    // mseal(2), since Linux 6.10: not in Debian 12's headers
+
+[[noreturn]] void fail(long error) {
+  while (call(abi::kHypercallFailed, static_cast<uint64_t>(-error)) == -EINTR) {
+  }
+  while (true) call(__NR_exit_group, 127);  // nobody has answered
+}
+
+void check(long error) {
+  if (failed(error)) fail(error);
+}
+
+// No argument of prctl(PR_SET_MM) or mseal(2) decides whether the program can run: kernels without them are fine.
+void describe(const Image& program, const Vectors& vectors, uint64_t heap) {
+  prctl_mm_map map = {};
+  map.start_code = program.start_code < program.end_code ? program.start_code : program.base;
+  map.end_code = program.start_code < program.end_code ? program.end_code : program.end;
+  map.start_data = program.start_data;
+  map.end_data = program.end_data;
+  map.start_brk = map.brk = heap;
+  map.start_stack = address_of(vectors.stack());
+  map.arg_start = vectors.arguments_start();
+  map.arg_end = vectors.arguments_end();
+  map.env_start = vectors.environment_start();
+  map.env_end = vectors.environment_end();
+  map.auxv = reinterpret_cast<decltype(map.auxv)>(const_cast<AuxiliaryEntry*>(vectors.auxiliary()));
+  map.auxv_size = static_cast<uint32_t>(vectors.auxiliary_size());
+  map.exe_fd = static_cast<uint32_t>(-1);
+  call(__NR_prctl, PR_SET_MM, PR_SET_MM_MAP, address_of(&map), sizeof(map), 0);
+}
+
+// Where the heap begins, as load_elf_binary() and arch_randomize_brk() place it.
+uint64_t heap_of(const Image& program, bool has_interpreter, Random& random) {
+  const bool moved = !program.fixed_address && !has_interpreter;
+  const uint64_t heap = page_ceiling(moved ? kPieBase : program.end);
+  if (!random.enabled()) return heap;
+  return heap + (moved ? 0 : kPage) + random.below(kHeapRandomPages) * kPage;
+}
+
+void map_file(int fd, Role role, Random& random, Image& image) {
+  ElfFile file(fd);
+  check(file.map(role, random, image));
+}
+
+}  // namespace
+
+extern "C" Start load_program(uint64_t* stack, abi::Launch* launch) {
+  long answer = 0;
+  do {
+    answer = call(abi::kHypercallHello, address_of(launch), abi::kLaunchCapacity);
+  } while (answer == -EINTR);
+  check(answer);
+  if (launch->version != abi::kAbiVersion) fail(-EPROTO);
+
+  const bool has_interpreter = launch->interpreter_fd >= 0;
+  Random random(launch->random_seed);
+  Image program;
+  map_file(launch->program_fd, has_interpreter ? Role::kDynamicProgram : Role::kStaticProgram, random, program);
+  Image interpreter = {};
+  if (has_interpreter) map_file(launch->interpreter_fd, Role::kInterpreter, random, interpreter);
+  const uint64_t heap = heap_of(program, has_interpreter, random);
+
+  Vectors vectors(stack);
+  check(vectors.adopt(*launch));
+  vectors.set(AT_PHDR, program.program_headers);
+  vectors.set(AT_PHENT, sizeof(Elf64_Phdr));
+  vectors.set(AT_PHNUM, program.program_header_count);
+  vectors.set(AT_BASE, interpreter.base);
+  vectors.set(AT_ENTRY, program.entry);
+  vectors.set(AT_UID, launch->uid);
+  vectors.set(AT_EUID, launch->euid);
+  vectors.set(AT_GID, launch->gid);
+  vectors.set(AT_EGID, launch->egid);
+  vectors.set(AT_SECURE, launch->secure);
+
+  if (program.executable_stack) {
+    const uint64_t start = page_floor(address_of(vectors.stack()));
+    check(call(__NR_mprotect, start, vectors.stack_top() - start, PROT_READ | PROT_WRITE | PROT_EXEC | PROT_GROWSDOWN));
+  }
+  describe(program, vectors, heap);
+  call(__NR_prctl, PR_SET_NAME, address_of(launch->comm));
+  call(__NR_close, static_cast<uint64_t>(launch->program_fd));
+  if (has_interpreter) call(__NR_close, static_cast<uint64_t>(launch->interpreter_fd));
+  call(kMseal, abi::kBlobBase, page_ceiling(address_of(blob_text_end)) - abi::kBlobBase, 0);
+  return {has_interpreter ? interpreter.entry : program.entry, address_of(vectors.stack())};
+}
+
+}  // namespace litebox::guest
