@@ -23,7 +23,7 @@ struct Root {
 };
 
 struct Mount {
-  std::string destination;  // absolute, inside the container (a relative one is taken from "/")
+  std::string destination;  // absolute, inside the container, without ".."; a relative one has got its "/"
   std::string type;         // may be empty for a bind mount
   std::string source;       // as written: a relative source of a bind mount is relative to the bundle
   std::vector<std::string> options;
@@ -60,7 +60,8 @@ struct Config {
   std::string domainname;
   Hooks hooks;
   std::map<std::string, std::string> annotations;
-  Linux linux;  // all defaults when config.json has none
+  Linux linux;                               // all defaults when config.json has none
+  std::vector<std::string> other_platforms;  // sections for other platforms that are present: "vm", "windows", ...
 };
 
 // A config.json that is larger, or nested deeper, is refused.

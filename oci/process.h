@@ -79,7 +79,7 @@ struct Process {
   bool terminal = false;
   std::optional<ConsoleSize> console_size;
   User user;
-  std::vector<std::string> args;  // may be empty in a config.json that is only created, never started
+  std::vector<std::string> args;  // at least one
   std::vector<std::string> env;   // "NAME=value"
   std::string cwd;                // absolute, inside the container
   std::vector<ResourceLimit> rlimits;
