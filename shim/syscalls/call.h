@@ -21,13 +21,23 @@ namespace litebox::syscalls {
 // What the guest gets.
 class Reply {
  public:
-  struct Value { int64_t value; };          // the call's result, or -errno
-  struct InstallFd { Fd fd; bool close_on_exec; };  // the call returns the new descriptor's number
-  struct Proceed {};                        // let the kernel do the call: only where every possible argument is harmless
+  struct Value {
+    int64_t value;
+  };  // the call's result, or -errno
+  struct InstallFd {
+    Fd fd;
+    bool close_on_exec;
+  };                  // the call returns the new descriptor's number
+  struct Proceed {};  // let the kernel do the call: only where every possible argument is harmless
   // Make this call in the guest's own context instead (a nudge); its result is the call's.
-  struct InGuest { int64_t number; std::array<uint64_t, 6> arguments; };
+  struct InGuest {
+    int64_t number;
+    std::array<uint64_t, 6> arguments;
+  };
   // Execute the loader in the guest's context; the launch is registered with the monitor (exec.cc).
-  struct Exec { Fd loader; };
+  struct Exec {
+    Fd loader;
+  };
 
   static Reply value(int64_t value) { return Reply(Value{value}); }
   static Reply success() { return value(0); }
@@ -49,15 +59,15 @@ class Reply {
 
 // LITEBOX_OR_REPLY(auto path, call.path(0)): the value, or leaves the handler with the error as the guest's errno.
 #define LITEBOX_OR_REPLY(target, expression) LITEBOX_OR_REPLY_(LITEBOX_CONCAT(litebox_reply_, __LINE__), target, expression)
-#define LITEBOX_OR_REPLY_(temporary, target, expression)                         \
-  auto temporary = (expression);                                                 \
+#define LITEBOX_OR_REPLY_(temporary, target, expression)                            \
+  auto temporary = (expression);                                                    \
   if (!temporary.ok()) return ::litebox::syscalls::Reply::error(temporary.error()); \
   target = std::move(temporary).value()
-#define LITEBOX_CHECK_REPLY(expression)                                                            \
-  do {                                                                                             \
-    if (auto litebox_check_ = (expression); !litebox_check_.ok()) {                                \
-      return ::litebox::syscalls::Reply::error(litebox_check_.error());                            \
-    }                                                                                              \
+#define LITEBOX_CHECK_REPLY(expression)                                 \
+  do {                                                                  \
+    if (auto litebox_check_ = (expression); !litebox_check_.ok()) {     \
+      return ::litebox::syscalls::Reply::error(litebox_check_.error()); \
+    }                                                                   \
   } while (false)
 
 // What the monitor offers to a handler while it runs.
@@ -72,9 +82,9 @@ class Call {
  public:
   kernel::World& world;
   Monitor& monitor;
-  HostPid thread;             // the caller
-  HostPid process;            // its thread group
-  int pidfd;                  // of the calling thread (PIDFD_THREAD where the kernel has it); borrowed
+  HostPid thread;   // the caller
+  HostPid process;  // its thread group
+  int pidfd;        // of the calling thread (PIDFD_THREAD where the kernel has it); borrowed
   uint64_t notification_id;
   int64_t number;
   std::array<uint64_t, 6> arguments;
@@ -97,7 +107,12 @@ class Call {
   // Where a relative path starts: the cwd for AT_FDCWD, else the directory fd's location; EBADF, ENOTDIR.
   Result<rootfs::Location> start(int guest_dirfd) const;
   // Resolves a path argument relative to `guest_dirfd` in the caller's root.
-  Result<rootfs::Resolved> resolve(int guest_dirfd, const std::string& path, const rootfs::ResolveOptions& options = {}) const;
+  Result<rootfs::Resolved> resolve(int guest_dirfd, const std::string& path, const rootfs::ResolveOptions& options = {}) const {
+    return resolve_as(subject(), guest_dirfd, path, options);
+  }
+  // The same on behalf of another identity (access(2) uses the real ids).
+  Result<rootfs::Resolved> resolve_as(const rootfs::Subject& subject, int guest_dirfd, const std::string& path,
+                                      const rootfs::ResolveOptions& options = {}) const;
 };
 
 // A handler is a free function `Reply sys_<name>(Call&)`, declared by the header generated from shim/table/syscalls.yaml and

@@ -1,0 +1,101 @@
+// getdents, getdents64 (fs/readdir.c).
+//
+// The position of a directory is where the kernel keeps it, in the open file description that the caller's descriptors share
+// with each other and, for a moment, with the monitor's copy.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "shim/syscalls/handlers.h"
+#include "shim/syscalls/lookup.h"
+
+namespace litebox::syscalls {
+namespace {
+
+// More than any C library asks for at once; a larger buffer is filled by further calls.
+constexpr size_t kLargestBatch = 1U << 20U;
+
+// Both layouts begin with the inode, the offset of the next entry and the entry's own length.
+struct EntryHeader {
+  uint64_t inode;
+  int64_t next;
+  uint16_t length;
+};
+constexpr size_t kHeaderSize = 18;
+constexpr size_t kAlignment = sizeof(uint64_t);
+
+enum class Layout {
+  old,     // struct linux_dirent: the name, and the type in the last byte
+  modern,  // struct linux_dirent64: the type, then the name
+};
+
+size_t packed_size(const rootfs::DirectoryEntry& entry) {
+  // Header, type, name and its NUL, whatever the order.
+  const size_t size = kHeaderSize + 1 + entry.name.size() + 1;
+  return (size + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+void pack(const rootfs::DirectoryEntry& entry, Layout layout, char* into, size_t size) {
+  std::memset(into, 0, size);
+  const EntryHeader header = {entry.inode, entry.next, static_cast<uint16_t>(size)};
+  std::memcpy(into, &header, kHeaderSize);
+  if (layout == Layout::modern) {
+    into[kHeaderSize] = static_cast<char>(entry.type);
+    std::memcpy(into + kHeaderSize + 1, entry.name.data(), entry.name.size());
+  } else {
+    std::memcpy(into + kHeaderSize, entry.name.data(), entry.name.size());
+    into[size - 1] = static_cast<char>(entry.type);
+  }
+}
+
+// Moves the shared position on, unless another thread has moved it meanwhile: as in the kernel, whose readers take turns, no
+// reader may set back what another has read.
+Status advance(int fd, int64_t from, int64_t to) {
+  const off_t now = ::lseek(fd, 0, SEEK_CUR);
+  if (now != from) return {};
+  if (::lseek(fd, to, SEEK_SET) < 0) return last_error();
+  return {};
+}
+
+Reply get_entries(const Call& call, Layout layout) {
+  const size_t capacity = std::min<size_t>(call.flags(2), kLargestBatch);
+  LITEBOX_OR_REPLY(const Fd copy, call.file(call.integer(0)));
+  const int descriptor_flags = ::fcntl(copy.get(), F_GETFL);
+  if (descriptor_flags < 0 || (descriptor_flags & O_PATH) != 0) return Reply::error(EBADF);
+  struct stat status {};
+  if (::fstat(copy.get(), &status) != 0) return Reply::error(last_error());
+  if (!S_ISDIR(status.st_mode)) return Reply::error(ENOTDIR);
+  LITEBOX_OR_REPLY(const rootfs::Location location, call.world.tree().locate(copy.get()));
+
+  const off_t position = ::lseek(copy.get(), 0, SEEK_CUR);
+  if (position < 0) return Reply::error(last_error());
+  LITEBOX_OR_REPLY(const std::vector<rootfs::DirectoryEntry> entries,
+                   location.node->read_directory(call.subject(), position, capacity));
+  if (entries.empty()) return Reply::value(0);
+
+  std::string packed;
+  int64_t next = position;
+  for (const rootfs::DirectoryEntry& entry : entries) {
+    const size_t size = packed_size(entry);
+    if (packed.size() + size > capacity) break;
+    const size_t at = packed.size();
+    packed.resize(at + size);
+    pack(entry, layout, packed.data() + at, size);
+    next = entry.next;
+  }
+  if (packed.empty()) return Reply::error(EINVAL);
+  LITEBOX_CHECK_REPLY(call.memory.write(call.address(1), packed.data(), packed.size()));
+  LITEBOX_CHECK_REPLY(advance(copy.get(), position, next));
+  return Reply::value(static_cast<int64_t>(packed.size()));
+}
+
+}  // namespace
+
+Reply sys_getdents(Call& call) { return get_entries(call, Layout::old); }
+
+Reply sys_getdents64(Call& call) { return get_entries(call, Layout::modern); }
+
+}  // namespace litebox::syscalls

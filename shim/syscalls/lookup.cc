@@ -1,0 +1,94 @@
+#include "shim/syscalls/lookup.h"
+
+#include <fcntl.h>
+
+namespace litebox::syscalls {
+namespace {
+
+struct LastPart {
+  std::string path;  // without trailing slashes
+  LastComponent last = LastComponent::normal;
+  bool trailing_slash = false;
+};
+
+LastPart last_part(const std::string& path) {
+  LastPart part;
+  const size_t end = path.find_last_not_of('/');
+  if (end == std::string::npos) {
+    part.path = path;
+    part.last = LastComponent::root;
+    return part;
+  }
+  part.trailing_slash = end + 1 < path.size();
+  part.path = path.substr(0, end + 1);
+  const size_t slash = part.path.rfind('/');
+  const std::string_view name = std::string_view(part.path).substr(slash == std::string::npos ? 0 : slash + 1);
+  if (name == ".") part.last = LastComponent::dot;
+  if (name == "..") part.last = LastComponent::dot_dot;
+  return part;
+}
+
+}  // namespace
+
+Result<std::string> path_maybe_null(const Call& call, int index, unsigned at_flags) {
+  if ((at_flags & AT_EMPTY_PATH) != 0 && call.address(index).null()) return std::string();
+  return call.path(index);
+}
+
+Result<rootfs::Location> locate_at(const Call& call, const rootfs::Subject& subject, int dirfd, const std::string& path,
+                                   unsigned at_flags) {
+  if (path.empty() && (at_flags & AT_EMPTY_PATH) != 0) {
+    if (dirfd == AT_FDCWD) return call.state->cwd;
+    return locate_descriptor(call, dirfd, PathDescriptors::allowed);
+  }
+  rootfs::ResolveOptions options;
+  options.follow_final = (at_flags & AT_SYMLINK_NOFOLLOW) == 0;
+  LITEBOX_ASSIGN(rootfs::Resolved resolved, call.resolve_as(subject, dirfd, path, options));
+  return std::move(resolved.target);
+}
+
+Result<rootfs::Location> locate_at(const Call& call, int dirfd, const std::string& path, unsigned at_flags) {
+  return locate_at(call, call.subject(), dirfd, path, at_flags);
+}
+
+Result<rootfs::Location> locate_descriptor(const Call& call, int fd, PathDescriptors path_descriptors) {
+  LITEBOX_ASSIGN(const Fd copy, call.file(fd));
+  if (path_descriptors == PathDescriptors::refused) {
+    const int flags = ::fcntl(copy.get(), F_GETFL);
+    if (flags < 0) return last_error();
+    if ((flags & O_PATH) != 0) return Error(EBADF);
+  }
+  return call.world.tree().locate(copy.get());
+}
+
+Result<Entry> lookup_entry(const Call& call, int dirfd, const std::string& path) {
+  if (path.empty()) return Error(ENOENT);
+  LastPart part = last_part(path);
+  rootfs::ResolveOptions options;
+  options.follow_final = false;
+  options.want_parent = true;
+  LITEBOX_ASSIGN(rootfs::Resolved resolved, call.resolve(dirfd, part.path, options));
+  Entry entry;
+  entry.parent = std::move(resolved.parent);
+  entry.name = std::move(resolved.name);
+  entry.target = std::move(resolved.target);
+  entry.last = part.last;
+  entry.trailing_slash = part.trailing_slash;
+  if (entry.exists()) entry.target = call.world.tree().cross_mounts(entry.target);
+  return entry;
+}
+
+Result<Entry> lookup_new_entry(const Call& call, int dirfd, const std::string& path, bool directory) {
+  LITEBOX_ASSIGN(Entry entry, lookup_entry(call, dirfd, path));
+  if (entry.last != LastComponent::normal || entry.exists()) return Error(EEXIST);
+  if (entry.trailing_slash && !directory) return Error(ENOENT);
+  LITEBOX_TRY(want_write(entry.parent));
+  return entry;
+}
+
+Status want_write(const rootfs::Location& location) {
+  if (location.mount != nullptr && location.mount->flags.read_only) return Error(EROFS);
+  return {};
+}
+
+}  // namespace litebox::syscalls

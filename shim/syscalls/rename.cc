@@ -1,0 +1,59 @@
+// rename, renameat, renameat2 (fs/namei.c do_renameat2).
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/fs.h>
+#include <unistd.h>
+
+#include "shim/syscalls/handlers.h"
+#include "shim/syscalls/lookup.h"
+
+namespace litebox::syscalls {
+namespace {
+
+// What the two names must be for the kinds of files that they have now; the file system checks the rest.
+Status check_entries(const Entry& from, const Entry& to, unsigned flags) {
+  if (!from.exists()) return Error(ENOENT);
+  const bool exchange = (flags & RENAME_EXCHANGE) != 0;
+  if ((flags & RENAME_NOREPLACE) != 0 && to.exists()) return Error(EEXIST);
+  if (exchange) {
+    if (!to.exists()) return Error(ENOENT);
+    if (!to.is_directory() && to.trailing_slash) return Error(ENOTDIR);
+  }
+  if (!from.is_directory()) {
+    if (from.trailing_slash) return Error(ENOTDIR);
+    if (!exchange && to.trailing_slash) return Error(ENOTDIR);
+  }
+  return {};
+}
+
+Reply rename_entry(const Call& call, int old_dirfd, int old_index, int new_dirfd, int new_index, unsigned flags) {
+  if ((flags & ~static_cast<unsigned>(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)) != 0) return Reply::error(EINVAL);
+  if ((flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)) != 0 && (flags & RENAME_EXCHANGE) != 0) return Reply::error(EINVAL);
+  LITEBOX_OR_REPLY(const std::string old_path, call.path(old_index));
+  LITEBOX_OR_REPLY(const std::string new_path, call.path(new_index));
+  LITEBOX_OR_REPLY(const Entry from, lookup_entry(call, old_dirfd, old_path));
+  LITEBOX_OR_REPLY(const Entry to, lookup_entry(call, new_dirfd, new_path));
+  if (from.parent.mount != to.parent.mount) return Reply::error(EXDEV);
+  if (from.last != LastComponent::normal) return Reply::error(EBUSY);
+  if (to.last != LastComponent::normal) return Reply::error((flags & RENAME_NOREPLACE) != 0 ? EEXIST : EBUSY);
+  LITEBOX_CHECK_REPLY(want_write(from.parent));
+  LITEBOX_CHECK_REPLY(check_entries(from, to, flags));
+  const rootfs::Subject subject = call.subject();
+  if (from.is_mountpoint() || to.is_mountpoint()) {
+    LITEBOX_CHECK_REPLY(from.parent.node->check_access(subject, W_OK | X_OK));
+    LITEBOX_CHECK_REPLY(to.parent.node->check_access(subject, W_OK | X_OK));
+    return Reply::error(EBUSY);
+  }
+  if ((flags & RENAME_WHITEOUT) != 0 && !call.credentials().has(CAP_MKNOD)) return Reply::error(EPERM);
+  return Reply::from(from.parent.node->rename(subject, from.name, to.parent.node, to.name, flags));
+}
+
+}  // namespace
+
+Reply sys_rename(Call& call) { return rename_entry(call, AT_FDCWD, 0, AT_FDCWD, 1, 0); }
+
+Reply sys_renameat(Call& call) { return rename_entry(call, call.integer(0), 1, call.integer(2), 3, 0); }
+
+Reply sys_renameat2(Call& call) { return rename_entry(call, call.integer(0), 1, call.integer(2), 3, call.flags(4)); }
+
+}  // namespace litebox::syscalls
