@@ -39,7 +39,8 @@ RootEnvironment RootEnvironment::of_this_process() {
   return {geteuid(), in_user_namespace(), runtime_dir == nullptr ? "" : runtime_dir};
 }
 
-Result<RootDirectory> choose_root(const std::optional<std::string>& given, Rootless rootless, const RootEnvironment& environment) {
+Result<RootDirectory> choose_root(const std::optional<std::string>& given, Rootless rootless,
+                                  const RootEnvironment& environment) {
   if (given) {
     if (given->empty()) return Error("--root must not be empty");
     std::error_code failure;

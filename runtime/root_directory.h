@@ -19,14 +19,15 @@ struct RootEnvironment {
 enum class Rootless { automatic, yes, no };
 
 struct RootDirectory {
-  std::string path;            // absolute
+  std::string path;             // absolute
   bool chosen_by_user = false;  // --root
-  bool shared_parent = false;  // below /tmp: anyone may have made it first
+  bool shared_parent = false;   // below /tmp: anyone may have made it first
 };
 
 // --root made absolute ("/" is refused), or else /run/litebox for the host's root, $XDG_RUNTIME_DIR/litebox for others,
 // /run/litebox for a user namespace's root without one, /tmp/litebox-UID for the rest.
-Result<RootDirectory> choose_root(const std::optional<std::string>& given, Rootless rootless, const RootEnvironment& environment);
+Result<RootDirectory> choose_root(const std::optional<std::string>& given, Rootless rootless,
+                                  const RootEnvironment& environment);
 
 // Makes the directory (0700, and what is missing above it). A default one must belong to the caller and be closed to others.
 Status make_root(const RootDirectory& root);

@@ -1,0 +1,21 @@
+// state: one container's state as JSON.
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "cmd/litebox/arguments.h"
+#include "cmd/litebox/command.h"
+#include "runtime/state_report.h"
+
+namespace litebox::command {
+
+Result<int> state(Globals& globals, const std::vector<std::string>& arguments) {
+  CommandLine line("state", "CONTAINER", "Shows the state of a container as JSON.");
+  const auto options = line.words(1, 1).parse(arguments);
+  if (!options) return line.exit_code();
+  LITEBOX_ASSIGN(const auto directory, runtime::StateDirectory::open(globals.root.path, options->words()[0]));
+  LITEBOX_ASSIGN(const auto report, runtime::report_state(directory));
+  std::cout << runtime::report_to_json(report).dump(2);
+  return 0;
+}
+
+}  // namespace litebox::command
