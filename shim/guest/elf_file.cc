@@ -30,9 +30,8 @@ long ElfFile::read_header() {
   if (size < static_cast<long>(sizeof(header))) return -ENOEXEC;
   const bool magic = header.e_ident[EI_MAG0] == ELFMAG0 && header.e_ident[EI_MAG1] == ELFMAG1 &&
                      header.e_ident[EI_MAG2] == ELFMAG2 && header.e_ident[EI_MAG3] == ELFMAG3;
-  if (!magic || header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_machine != EM_X86_64 ||
-      (header.e_type != ET_EXEC && header.e_type != ET_DYN) || header.e_phentsize != sizeof(Elf64_Phdr) ||
-      header.e_phnum == 0 || header.e_phnum > 65536 / sizeof(Elf64_Phdr)) {
+  if (!magic || header.e_machine != EM_X86_64 || (header.e_type != ET_EXEC && header.e_type != ET_DYN) ||
+      header.e_phentsize != sizeof(Elf64_Phdr) || header.e_phnum == 0 || header.e_phnum > 65536 / sizeof(Elf64_Phdr)) {
     return -ENOEXEC;
   }
   if (header.e_phoff == sizeof(header)) {

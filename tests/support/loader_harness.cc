@@ -88,7 +88,7 @@ class MiniMonitor {
     }
     seccomp_notif_resp answer{.id = request.id, .val = 0, .error = 0, .flags = 0};
     if (request.data.nr == static_cast<int>(abi::kHypercallHello)) {
-      LITEBOX_TRY(hello(request));
+      if (const Status greeted = hello(request); !greeted.ok()) answer.error = -greeted.error().number();
     } else if (request.data.nr == static_cast<int>(abi::kHypercallFailed)) {
       loader_error_ = static_cast<int>(request.data.args[0]);
       kill(child_, SIGKILL);
