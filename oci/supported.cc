@@ -1,0 +1,228 @@
+#include "oci/supported.h"
+
+#include <algorithm>
+#include <iterator>
+#include <string_view>
+
+#include "oci/capabilities.h"
+#include "oci/json_document.h"
+#include "oci/mount_options.h"
+
+namespace litebox::oci {
+namespace {
+
+// Capabilities over the host as a whole. A container has no way to use them, whatever its virtual credentials say.
+constexpr std::string_view kHostCapabilities[] = {"CAP_AUDIT_CONTROL", "CAP_AUDIT_READ",   "CAP_BLOCK_SUSPEND", "CAP_BPF",
+                                                  "CAP_MAC_ADMIN",     "CAP_MAC_OVERRIDE", "CAP_PERFMON",       "CAP_SYSLOG",
+                                                  "CAP_SYS_BOOT",      "CAP_SYS_MODULE",   "CAP_SYS_PACCT",     "CAP_SYS_RAWIO",
+                                                  "CAP_SYS_TIME",      "CAP_WAKE_ALARM"};
+
+constexpr std::string_view kFileSystems[] = {"cgroup", "cgroup2", "devpts", "mqueue", "proc", "sysfs", "tmpfs"};
+
+Error unsupported(const std::string& field, const std::string& what) {
+  return Error(field + ": " + what + " is not supported by litebox");
+}
+
+bool contains(const std::vector<std::string>& list, std::string_view name) {
+  return std::find(list.begin(), list.end(), name) != list.end();
+}
+
+std::string_view type_name(NamespaceType type) {
+  switch (type) {
+    case NamespaceType::pid:
+      return "pid";
+    case NamespaceType::network:
+      return "network";
+    case NamespaceType::mount:
+      return "mount";
+    case NamespaceType::ipc:
+      return "ipc";
+    case NamespaceType::uts:
+      return "uts";
+    case NamespaceType::user:
+      return "user";
+    case NamespaceType::cgroup:
+      return "cgroup";
+    case NamespaceType::time:
+      return "time";
+  }
+  return {};
+}
+
+// "MUST be logged as a warning": what no kernel interface knows, and what cannot be granted here.
+void warn_of_capabilities(const Capabilities& capabilities, std::vector<std::string>& warnings) {
+  std::vector<std::string> unknown;
+  std::vector<std::string> useless;
+  const auto add = [](std::vector<std::string>& list, const std::string& name) {
+    if (!contains(list, name)) list.push_back(name);
+  };
+  for (const auto* set : {&capabilities.bounding, &capabilities.effective, &capabilities.inheritable, &capabilities.permitted,
+                          &capabilities.ambient}) {
+    if (!*set) continue;
+    for (const std::string& name : (*set)->names) {
+      if (!capability_number(name)) add(unknown, quoted(name));
+      if (std::find(std::begin(kHostCapabilities), std::end(kHostCapabilities), name) != std::end(kHostCapabilities)) {
+        add(useless, name);
+      }
+    }
+  }
+  const auto warn = [&](const std::vector<std::string>& names, const char* what) {
+    if (names.empty()) return;
+    std::string line = "process.capabilities: ";
+    line += what;
+    for (size_t i = 0; i < names.size(); ++i) line.append(i == 0 ? " " : ", ").append(names[i]);
+    warnings.push_back(std::move(line));
+  };
+  warn(unknown, "ignored, since unknown:");
+  warn(useless, "without effect, since they are over the host as a whole:");
+
+  const auto mask = [](const std::optional<CapabilitySet>& set) { return set ? set->mask : 0; };
+  // capabilities(7): an ambient capability must be permitted and inheritable, an effective one permitted.
+  const uint64_t ambient = mask(capabilities.ambient) & ~(mask(capabilities.permitted) & mask(capabilities.inheritable));
+  warn(capability_names(ambient), "not made ambient, since not both permitted and inheritable:");
+  warn(capability_names(mask(capabilities.effective) & ~mask(capabilities.permitted)),
+       "not made effective, since not permitted:");
+}
+
+Status check_namespaces(const Linux& linux, std::vector<std::string>& warnings) {
+  for (size_t i = 0; i < linux.namespaces.size(); ++i) {
+    const Namespace& item = linux.namespaces[i];
+    if (item.path.empty() || item.type == NamespaceType::network) continue;
+    return unsupported("linux.namespaces[" + std::to_string(i) + "].path",
+                       "joining a namespace of type " + std::string(type_name(item.type)));
+  }
+  for (const NamespaceType type : {NamespaceType::pid, NamespaceType::ipc}) {
+    if (linux.find_namespace(type) != nullptr) continue;
+    warnings.push_back("linux.namespaces: no namespace of type " + std::string(type_name(type)) +
+                       " is listed; the container does not see the host's all the same");
+  }
+  return {};
+}
+
+// A mapping is supported where it leaves every id as it is, or maps a single id: the caller's own, under recorded ownership.
+Status check_mappings(const std::vector<IdMapping>& mappings, const std::string& field) {
+  if (mappings.empty()) return Error(field + ": missing, for a user namespace");
+  if (mappings.size() == 1 && mappings.front().size == 1) return {};
+  for (const IdMapping& mapping : mappings) {
+    if (mapping.container_id != mapping.host_id) return unsupported(field, "a mapping other than of one id or to itself");
+  }
+  return {};
+}
+
+// The options of a file system that litebox itself provides.
+bool is_own_option(std::string_view type, std::string_view option) {
+  const std::string_view name = option.substr(0, option.find('='));
+  const auto is = [&](std::initializer_list<std::string_view> names) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  if (type == "tmpfs") return is({"gid", "inode32", "inode64", "mode", "nr_blocks", "nr_inodes", "size", "uid"});
+  if (type == "devpts") return is({"gid", "max", "mode", "newinstance", "ptmxmode", "uid"});
+  return false;
+}
+
+Status check_mount(const Mount& mount, const std::string& field) {
+  if (!mount.uid_mappings.empty()) return unsupported(field + ".uidMappings", "an id-mapped mount");
+  const bool bind = mount.is_bind();
+  const bool known = std::find(std::begin(kFileSystems), std::end(kFileSystems), mount.type) != std::end(kFileSystems);
+  if (!bind && !known && !mount.has_option("remount")) {
+    return unsupported(field + ".type", "the file system " + quoted(mount.type));
+  }
+  for (size_t i = 0; i < mount.options.size(); ++i) {
+    const std::string& option = mount.options[i];
+    const std::string option_field = field + ".options[" + std::to_string(i) + "]";
+    const MountOption* common = find_mount_option(option);
+    if (common == nullptr) {
+      // Of a bind mount the kernel ignores what is the file system's.
+      if (!bind && !option.empty() && !is_own_option(mount.type, option)) return unsupported(option_field, quoted(option));
+      continue;
+    }
+    if (common->kind == MountOptionKind::id_mapping) return unsupported(option_field, "an id-mapped mount");
+    if (common->kind == MountOptionKind::remount && !bind) return unsupported(option_field, "changing an earlier mount");
+    if (common->kind == MountOptionKind::copy_up && mount.type != "tmpfs") {
+      return Error(option_field + ": tmpcopyup is for tmpfs only");
+    }
+  }
+  return {};
+}
+
+Status check_seccomp(const Seccomp& seccomp) {
+  if (seccomp.default_action == SeccompAction::notify) {
+    return unsupported("linux.seccomp.defaultAction", "SCMP_ACT_NOTIFY");
+  }
+  for (size_t i = 0; i < seccomp.syscalls.size(); ++i) {
+    if (seccomp.syscalls[i].action != SeccompAction::notify) continue;
+    return unsupported("linux.seccomp.syscalls[" + std::to_string(i) + "].action", "SCMP_ACT_NOTIFY");
+  }
+  return {};  // "If the SCMP_ACT_NOTIFY action is not used", listenerPath "is ignored".
+}
+
+bool starts_with_any(std::string_view name, std::initializer_list<std::string_view> prefixes) {
+  return std::any_of(prefixes.begin(), prefixes.end(), [&](std::string_view prefix) { return name.starts_with(prefix); });
+}
+
+Status check_sysctl(const Linux& linux) {
+  for (const auto& [name, value] : linux.sysctl) {
+    std::string dotted = name;
+    if (const size_t first = name.find_first_of("./"); first != std::string::npos && name[first] == '/') {
+      std::replace(dotted.begin(), dotted.end(), '/', '.');
+    }
+    const std::string field = member_path("linux.sysctl", name);
+    if (dotted == "kernel.hostname") return Error(field + ": conflicts with the field hostname");
+    if (dotted == "kernel.domainname") {
+      if (linux.find_namespace(NamespaceType::uts) == nullptr) return Error(field + ": needs a uts namespace");
+    } else if (starts_with_any(dotted, {"kernel.msg", "kernel.shm", "fs.mqueue."}) || dotted == "kernel.sem") {
+      if (linux.find_namespace(NamespaceType::ipc) == nullptr) return Error(field + ": needs an ipc namespace");
+    } else if (dotted.starts_with("net.")) {
+      if (linux.find_namespace(NamespaceType::network) == nullptr) return Error(field + ": needs a network namespace");
+    } else {
+      return Error(field + ": is the host's, not a container's");
+    }
+  }
+  return {};
+}
+
+Status check_linux(const Linux& linux, std::vector<std::string>& warnings) {
+  LITEBOX_TRY(check_namespaces(linux, warnings));
+  if (linux.find_namespace(NamespaceType::user) != nullptr) {
+    LITEBOX_TRY(check_mappings(linux.uid_mappings, "linux.uidMappings"));
+    LITEBOX_TRY(check_mappings(linux.gid_mappings, "linux.gidMappings"));
+  }
+  for (const auto& [clock, offset] : linux.time_offsets) {
+    if (offset.seconds != 0 || offset.nanoseconds != 0)
+      return unsupported(member_path("linux.timeOffsets", clock), "an offset");
+  }
+  if (!linux.net_devices.empty()) return unsupported("linux.netDevices", "moving network devices");
+  if (linux.intel_rdt) return unsupported("linux.intelRdt", "Intel RDT");
+  if (!linux.mount_label.empty()) return unsupported("linux.mountLabel", "SELinux");
+  if (linux.memory_policy) return unsupported("linux.memoryPolicy", "a memory policy");
+  if (linux.personality && linux.personality->domain != "LINUX") return unsupported("linux.personality.domain", "LINUX32");
+  if (linux.seccomp) LITEBOX_TRY(check_seccomp(*linux.seccomp));
+  return check_sysctl(linux);
+}
+
+}  // namespace
+
+Status check_process_supported(const Process& process, std::vector<std::string>& warnings) {
+  if (process.capabilities) warn_of_capabilities(*process.capabilities, warnings);
+  if (!process.apparmor_profile.empty() && process.apparmor_profile != "unconfined") {
+    return unsupported("process.apparmorProfile", "AppArmor");
+  }
+  if (!process.selinux_label.empty()) return unsupported("process.selinuxLabel", "SELinux");
+  if (process.scheduler) return unsupported("process.scheduler", "a scheduling policy");
+  if (process.io_priority) return unsupported("process.ioPriority", "an I/O priority");
+  if (process.exec_cpu_affinity) return unsupported("process.execCPUAffinity", "an affinity");
+  return {};
+}
+
+Status check_supported(const Config& config, std::vector<std::string>& warnings) {
+  if (config.process) LITEBOX_TRY(check_process_supported(*config.process, warnings));
+  for (size_t i = 0; i < config.mounts.size(); ++i) {
+    LITEBOX_TRY(check_mount(config.mounts[i], "mounts[" + std::to_string(i) + "]"));
+  }
+  for (const std::string& platform : config.other_platforms) {
+    warnings.push_back(platform + ": ignored, since for another platform");
+  }
+  return check_linux(config.linux, warnings);
+}
+
+}  // namespace litebox::oci
