@@ -7,7 +7,6 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "base/fd.h"
@@ -17,6 +16,7 @@
 #include "rootfs/tree.h"
 #include "rootfs/view.h"
 #include "shim/kernel/process_state.h"
+#include "shim/kernel/state_table.h"
 
 namespace litebox::kernel {
 
@@ -52,6 +52,9 @@ class World final : public rootfs::ContainerView {
   // The thread group of a member thread; ESRCH for outsiders.
   Result<HostPid> thread_group_of(HostPid thread) const;
 
+  // The upper half of every RLIMIT_LOCKS tag of this container: how a runtime that lost its monitor finds leftover guests.
+  uint32_t tag_prefix() const { return states_.prefix(); }
+
   // --- names
   void set_host_name(std::string name);
   void set_domain_name(std::string name);
@@ -75,13 +78,11 @@ class World final : public rootfs::ContainerView {
   rootfs::Tree& tree() const override { return *tree_; }
 
  private:
-  struct StateTable;
-
   const oci::Config& config_;
   Mode mode_;
   std::shared_ptr<rootfs::Tree> tree_;
   std::atomic<HostPid> init_{};
-  std::shared_ptr<StateTable> states_;
+  StateTable states_;
   mutable std::mutex names_mutex_;
   std::string host_name_;
   std::string domain_name_;

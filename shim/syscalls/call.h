@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <variant>
@@ -12,6 +13,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "rootfs/subject.h"
+#include "shim/kernel/exec.h"
 #include "shim/kernel/guest_memory.h"
 #include "shim/kernel/process_state.h"
 #include "shim/kernel/world.h"
@@ -34,9 +36,11 @@ class Reply {
     int64_t number;
     std::array<uint64_t, 6> arguments;
   };
-  // Execute the loader in the guest's context; the launch is registered with the monitor (exec.cc).
+  // Execute the loader in the guest's context with these argument and environment vectors, then let it become the plan.
   struct Exec {
-    Fd loader;
+    std::unique_ptr<kernel::ExecPlan> plan;
+    GuestAddress argv;
+    GuestAddress envp;
   };
 
   static Reply value(int64_t value) { return Reply(Value{value}); }
@@ -46,7 +50,9 @@ class Reply {
   static Reply fd(Fd fd, bool close_on_exec) { return Reply(InstallFd{std::move(fd), close_on_exec}); }
   static Reply proceed() { return Reply(Proceed{}); }
   static Reply in_guest(int64_t number, std::array<uint64_t, 6> arguments) { return Reply(InGuest{number, arguments}); }
-  static Reply exec(Fd loader) { return Reply(Exec{std::move(loader)}); }
+  static Reply exec(std::unique_ptr<kernel::ExecPlan> plan, GuestAddress argv, GuestAddress envp) {
+    return Reply(Exec{std::move(plan), argv, envp});
+  }
   static Reply from(const Status& status) { return status.ok() ? success() : error(status.error()); }
 
   using Kind = std::variant<Value, InstallFd, Proceed, InGuest, Exec>;

@@ -1,0 +1,188 @@
+#include "shim/kernel/exec.h"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <climits>
+#include <cstring>
+
+namespace litebox::kernel {
+namespace {
+
+constexpr size_t kHeaderSize = 256;             // BINPRM_BUF_SIZE
+constexpr int kScriptDepth = 5;                 // exec_binprm(): "depth > 5" is ELOOP
+constexpr size_t kProgramHeadersLimit = 65536;  // load_elf_phdrs(): ELF_MIN_ALIGN and 64 KiB bound the table
+
+// Whoever executes a file need not be able to read it, but the loader must.
+rootfs::Subject reader(const rootfs::Subject& subject) {
+  static const auto all_powerful = [] {
+    auto identity = std::make_shared<rootfs::Identity>();
+    identity->capabilities = ~0ULL;
+    return identity;
+  }();
+  return {all_powerful, subject.thread_group, subject.thread, subject.umask};
+}
+
+// A file that may be executed: regular, executable for the subject, not on a noexec mount; opened for reading.
+Result<Fd> open_executable(const rootfs::Subject& subject, const rootfs::Location& location) {
+  if (!S_ISREG(location.node->type())) return Error(EACCES);
+  if (location.mount->flags.no_exec) return Error(EACCES);
+  LITEBOX_TRY(location.node->check_access(subject, X_OK));
+  return location.node->open(reader(subject), O_RDONLY | O_CLOEXEC);
+}
+
+Result<std::string> read_header(int fd) {
+  std::string header(kHeaderSize, '\0');
+  size_t got = 0;
+  while (got < header.size()) {
+    const ssize_t n = ::pread(fd, header.data() + got, header.size() - got, static_cast<off_t>(got));
+    if (n < 0) return last_error();
+    if (n == 0) break;
+    got += static_cast<size_t>(n);
+  }
+  header.resize(got);
+  return header;
+}
+
+struct Shebang {
+  std::string interpreter;
+  std::string argument;
+};
+
+// binfmt_script.c load_script(): the line may be cut at the buffer's end, but then the interpreter's name must be whole.
+Result<Shebang> parse_shebang(const std::string& header) {
+  const size_t newline = header.find('\n');
+  // A full buffer without a newline: the line goes on in the file.
+  const bool cut = newline == std::string::npos && header.size() == kHeaderSize;
+  std::string line = header.substr(2, newline == std::string::npos ? std::string::npos : newline - 2);
+  if (const size_t nul = line.find('\0'); nul != std::string::npos) line.resize(nul);
+  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
+  if (!cut) {
+    while (!line.empty() && is_blank(line.back())) line.pop_back();
+  }
+  size_t at = 0;
+  while (at < line.size() && is_blank(line[at])) ++at;
+  if (at == line.size()) return Error(ENOEXEC);
+  size_t end = at;
+  while (end < line.size() && !is_blank(line[end])) ++end;
+  if (cut && end == line.size()) return Error(ENOEXEC);
+  Shebang shebang{line.substr(at, end - at), {}};
+  while (end < line.size() && is_blank(line[end])) ++end;
+  shebang.argument = line.substr(end);
+  return shebang;
+}
+
+// The path in PT_INTERP, or an empty string. Only what the kernel itself looks at before its point of no return.
+Result<std::string> elf_interpreter(int fd, const std::string& header) {
+  if (header.size() < sizeof(Elf64_Ehdr)) return Error(ENOEXEC);
+  Elf64_Ehdr elf{};
+  std::memcpy(&elf, header.data(), sizeof elf);
+  if (std::memcmp(elf.e_ident, ELFMAG, SELFMAG) != 0 || (elf.e_type != ET_EXEC && elf.e_type != ET_DYN) ||
+      elf.e_machine != EM_X86_64 || elf.e_ident[EI_CLASS] != ELFCLASS64) {
+    return Error(ENOEXEC);
+  }
+  const size_t table_size = static_cast<size_t>(elf.e_phnum) * sizeof(Elf64_Phdr);
+  if (elf.e_phentsize != sizeof(Elf64_Phdr) || table_size == 0 || table_size > kProgramHeadersLimit) return Error(ENOEXEC);
+  std::vector<Elf64_Phdr> headers(elf.e_phnum);
+  if (elf.e_phoff > LONG_MAX ||
+      ::pread(fd, headers.data(), table_size, static_cast<off_t>(elf.e_phoff)) != static_cast<ssize_t>(table_size)) {
+    return Error(ENOEXEC);
+  }
+  for (const Elf64_Phdr& segment : headers) {
+    if (segment.p_type != PT_INTERP) continue;
+    if (segment.p_filesz > PATH_MAX || segment.p_filesz < 2 || segment.p_offset > LONG_MAX) return Error(ENOEXEC);
+    std::string path(segment.p_filesz, '\0');
+    const ssize_t got = ::pread(fd, path.data(), path.size(), static_cast<off_t>(segment.p_offset));
+    if (got != static_cast<ssize_t>(path.size())) return Error(got < 0 ? errno : EIO);
+    if (path.back() != '\0') return Error(ENOEXEC);
+    path.resize(std::strlen(path.c_str()));
+    return path;
+  }
+  return std::string();
+}
+
+Result<Fd> open_interpreter(rootfs::Tree& tree, const ProcessState& state, const rootfs::Subject& subject,
+                            const std::string& path) {
+  LITEBOX_ASSIGN(const rootfs::Resolved resolved, tree.resolve(subject, state.root, state.cwd, path));
+  LITEBOX_ASSIGN(Fd fd, open_executable(subject, resolved.target));
+  LITEBOX_ASSIGN(const std::string header, read_header(fd.get()));
+  if (header.size() < sizeof(Elf64_Ehdr) || std::memcmp(header.data(), ELFMAG, SELFMAG) != 0) return Error(ELIBBAD);
+  return fd;
+}
+
+// security/commoncap.c for programs without file capabilities: setuid and setgid bits, then the capability sets.
+Result<std::shared_ptr<const Credentials>> exec_credentials(const ProcessState& state, const rootfs::Subject& subject,
+                                                            const rootfs::Location& program, bool& secure) {
+  auto after = std::make_shared<Credentials>(*state.credentials);
+  LITEBOX_ASSIGN(const struct statx status, program.node->status(subject));
+  if (!program.mount->flags.no_suid && !after->no_new_privileges) {
+    if ((status.stx_mode & S_ISUID) != 0) after->euid = status.stx_uid;
+    if ((status.stx_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP)) after->egid = status.stx_gid;
+  }
+  const bool set_id = after->euid != state.credentials->euid || after->egid != state.credentials->egid;
+  constexpr uint32_t kNoRoot = 1;  // SECBIT_NOROOT
+  if (set_id) after->ambient = 0;
+  uint64_t file_permitted = 0;
+  bool file_effective = false;
+  if ((after->securebits & kNoRoot) == 0 && (after->euid == 0 || after->uid == 0)) {
+    file_permitted = ~0ULL;
+    file_effective = after->euid == 0;
+  }
+  const uint64_t permitted =
+      file_permitted == 0 ? after->ambient : ((after->inheritable | after->bounding) & file_permitted) | after->ambient;
+  after->permitted = after->no_new_privileges ? permitted & state.credentials->permitted : permitted;
+  after->effective = file_effective ? after->permitted : after->ambient;
+  after->suid = after->fsuid = after->euid;
+  after->sgid = after->fsgid = after->egid;
+  after->securebits &= ~(1U << 4U);  // SECBIT_KEEP_CAPS is cleared by exec
+  secure = set_id || after->uid != after->euid || after->gid != after->egid;
+  return std::shared_ptr<const Credentials>(std::move(after));
+}
+
+std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+}  // namespace
+
+Result<std::unique_ptr<ExecPlan>> plan_exec(rootfs::Tree& tree, const ProcessState& state, const rootfs::Subject& subject,
+                                            const rootfs::Location& location, const std::string& name) {
+  auto plan = std::make_unique<ExecPlan>();
+  plan->execfn = name;
+  plan->comm = base_name(name).substr(0, 15);
+  rootfs::Location current = location;
+  std::string current_name = name;
+  for (int depth = 0;; ++depth) {
+    LITEBOX_ASSIGN(Fd file, open_executable(subject, current));
+    LITEBOX_ASSIGN(const std::string header, read_header(file.get()));
+    if (header.size() >= 2 && header[0] == '#' && header[1] == '!') {
+      if (depth >= kScriptDepth) return Error(ELOOP);
+      LITEBOX_ASSIGN(const Shebang shebang, parse_shebang(header));
+      std::vector<std::string> prefix{shebang.interpreter};
+      if (!shebang.argument.empty()) prefix.push_back(shebang.argument);
+      prefix.push_back(current_name);
+      // An outer script's path stays; what stood in argv[0]'s place becomes the arguments after it.
+      if (!plan->prefix.empty()) prefix.insert(prefix.end(), plan->prefix.begin() + 1, plan->prefix.end());
+      plan->prefix = std::move(prefix);
+      LITEBOX_ASSIGN(const rootfs::Resolved interpreter, tree.resolve(subject, state.root, state.cwd, shebang.interpreter));
+      current = interpreter.target;
+      current_name = shebang.interpreter;
+      continue;
+    }
+    LITEBOX_ASSIGN(const std::string interpreter, elf_interpreter(file.get(), header));
+    if (!interpreter.empty()) {
+      LITEBOX_ASSIGN(plan->interpreter, open_interpreter(tree, state, subject, interpreter));
+    }
+    plan->program = std::move(file);
+    break;
+  }
+  LITEBOX_ASSIGN(plan->credentials, exec_credentials(state, subject, current, plan->secure));
+  plan->executable = current;
+  auto path = tree.path_of(subject, tree.root(), current);
+  plan->executable_path = path.ok() ? *path : current_name;
+  return plan;
+}
+
+}  // namespace litebox::kernel

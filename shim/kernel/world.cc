@@ -1,0 +1,143 @@
+#include "shim/kernel/world.h"
+
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "shim/kernel/pidfd.h"
+
+namespace litebox::kernel {
+
+World::World(const oci::Config& config, Mode mode) : config_(config), mode_(mode) {
+  host_name_ = config.hostname;
+  domain_name_ = config.domainname;
+  char name[256];
+  if (host_name_.empty() && ::gethostname(name, sizeof name) == 0) host_name_ = name;
+  if (domain_name_.empty()) domain_name_ = "(none)";
+}
+
+Result<ProcessStatePtr> World::state_of(HostPid process) const { return states_.find(process); }
+
+Status World::adopt(HostPid process, ProcessState state) {
+  return states_.assign(process, std::make_shared<const ProcessState>(std::move(state)));
+}
+
+Status World::update(HostPid process, const std::function<Status(ProcessState&)>& change) {
+  return states_.update(process, change);
+}
+
+Result<HostPid> World::thread_group_of(HostPid thread) const {
+  LITEBOX_ASSIGN(const Fd pidfd, open_thread_pidfd(thread));
+  if (!is_member(thread)) return Error(ESRCH);
+  return thread_group(pidfd.get(), thread);
+}
+
+std::vector<HostPid> World::members() const {
+  std::vector<HostPid> members;
+  for (const HostPid process : host_processes()) {
+    if (states_.tag_of(process)) members.push_back(process);
+  }
+  return members;
+}
+
+bool World::is_member(HostPid process_or_thread) const { return states_.tag_of(process_or_thread).has_value(); }
+
+VirtualPid World::to_virtual(HostPid pid) const {
+  if (pid == init()) return VirtualPid(1);
+  return is_member(pid) ? VirtualPid(pid.value()) : VirtualPid(0);
+}
+
+HostPid World::to_host(VirtualPid pid) const { return pid.value() == 1 ? init() : HostPid(pid.value()); }
+
+Result<rootfs::ProcessIds> World::ids(HostPid process) const {
+  LITEBOX_ASSIGN(const ProcessStatePtr state, state_of(process));
+  const Credentials& from = *state->credentials;
+  rootfs::ProcessIds ids;
+  ids.uid[0] = from.uid;
+  ids.uid[1] = from.euid;
+  ids.uid[2] = from.suid;
+  ids.uid[3] = from.fsuid;
+  ids.gid[0] = from.gid;
+  ids.gid[1] = from.egid;
+  ids.gid[2] = from.sgid;
+  ids.gid[3] = from.fsgid;
+  ids.groups = from.groups;
+  ids.inheritable = from.inheritable;
+  ids.permitted = from.permitted;
+  ids.effective = from.effective;
+  ids.bounding = from.bounding;
+  ids.ambient = from.ambient;
+  ids.no_new_privileges = from.no_new_privileges;
+  return ids;
+}
+
+Result<rootfs::Location> World::working_directory(HostPid process) const {
+  LITEBOX_ASSIGN(const ProcessStatePtr state, state_of(process));
+  return state->cwd;
+}
+
+Result<rootfs::Location> World::root_directory(HostPid process) const {
+  LITEBOX_ASSIGN(const ProcessStatePtr state, state_of(process));
+  return state->root;
+}
+
+Result<rootfs::Location> World::executable(HostPid process) const {
+  LITEBOX_ASSIGN(const ProcessStatePtr state, state_of(process));
+  if (state->executable.node == nullptr) return Error(ENOENT);
+  return state->executable;
+}
+
+std::string World::executable_path(HostPid process) const {
+  const auto state = state_of(process);
+  return state.ok() ? (*state)->executable_path : std::string();
+}
+
+mode_t World::umask_of(HostPid process) const {
+  const auto state = state_of(process);
+  return state.ok() ? (*state)->umask : 022;
+}
+
+Result<Fd> World::file_of(HostPid process, int fd) const {
+  LITEBOX_ASSIGN(const Fd pidfd, open_thread_pidfd(process));
+  if (!is_member(process)) return Error(ESRCH);
+  Fd copy(static_cast<int>(::syscall(SYS_pidfd_getfd, pidfd.get(), fd, 0)));
+  if (!copy) return last_error();
+  return copy;
+}
+
+void World::set_host_name(std::string name) {
+  const std::lock_guard<std::mutex> guard(names_mutex_);
+  host_name_ = std::move(name);
+}
+
+void World::set_domain_name(std::string name) {
+  const std::lock_guard<std::mutex> guard(names_mutex_);
+  domain_name_ = std::move(name);
+}
+
+std::string World::host_name() const {
+  const std::lock_guard<std::mutex> guard(names_mutex_);
+  return host_name_;
+}
+
+std::string World::domain_name() const {
+  const std::lock_guard<std::mutex> guard(names_mutex_);
+  return domain_name_;
+}
+
+std::optional<uint64_t> World::memory_limit() const {
+  const auto& resources = config_.linux.resources;
+  if (!resources || !resources->memory || !resources->memory->limit || *resources->memory->limit <= 0) return std::nullopt;
+  return static_cast<uint64_t>(*resources->memory->limit);
+}
+
+std::optional<double> World::cpu_limit() const {
+  const auto& resources = config_.linux.resources;
+  if (!resources || !resources->cpu || !resources->cpu->quota || *resources->cpu->quota <= 0) return std::nullopt;
+  const uint64_t period = resources->cpu->period.value_or(0);
+  return static_cast<double>(*resources->cpu->quota) / static_cast<double>(period != 0 ? period : 100000);
+}
+
+}  // namespace litebox::kernel
