@@ -135,6 +135,7 @@ class SyntheticDirectory : public SyntheticNode {
   static constexpr int64_t kFirstDynamicOffset = 1 << 16;
 
   uint32_t link_count(const Subject& subject) const override;
+  bool has_fixed(const std::string& name) const { return by_name_.count(name) != 0; }
 
  private:
   struct Child {

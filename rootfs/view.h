@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -50,6 +51,15 @@ class ContainerView {
   // The container's own limits; nothing where it has none.
   virtual std::optional<uint64_t> memory_limit() const = 0;
   virtual std::optional<double> cpu_limit() const = 0;
+
+  // Whether the container has a network besides AF_UNIX: its own one or the host's, which its processes then have natively.
+  virtual bool has_network() const { return false; }
+  // The container's control group in each hierarchy of the host: a directory by the controllers' names as /proc/<pid>/cgroup
+  // has them ("memory", "cpu,cpuacct", "name=systemd"; "" for the unified hierarchy). Empty where it is not known.
+  virtual std::map<std::string, std::string> control_groups() const { return {}; }
+  // Of `installed` seccomp filters of a process, how many the container knows of: its profile's and those that its own
+  // programs installed, without litebox's.
+  virtual int own_seccomp_filters(int installed) const { return installed > 1 ? installed - 1 : 0; }
 
   virtual Tree& tree() const = 0;
 };

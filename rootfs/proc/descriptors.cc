@@ -1,0 +1,180 @@
+#include "rootfs/proc/descriptors.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "rootfs/devpts.h"
+#include "rootfs/proc/host_paths.h"
+#include "rootfs/proc/process_text.h"
+#include "rootfs/proc/text.h"
+#include "rootfs/tree.h"
+
+namespace litebox::rootfs::proc {
+namespace {
+
+// "123", and nothing else that from_chars would take.
+std::optional<int> descriptor_number(const std::string& name) {
+  const auto number = parse_number<int>(name);
+  if (!number || *number < 0 || std::to_string(*number) != name) return std::nullopt;
+  return number;
+}
+
+// The container's own /proc at the place of an open file of the host's: such a one was handed out as it is.
+std::optional<Location> locate_in_proc(const ContainerView& view, const Subject& subject, std::string_view host_path) {
+  constexpr std::string_view kHostProc = "/proc/";
+  if (host_path.substr(0, kHostProc.size()) != kHostProc) return std::nullopt;
+  host_path.remove_prefix(kHostProc.size());
+  std::string path(host_path);
+  const std::string_view first = host_path.substr(0, host_path.find('/'));
+  if (const auto process = parse_number<pid_t>(first)) {
+    path = std::to_string(visible_process(view, *process)).append(host_path.substr(first.size()));
+  }
+  for (const MountPtr& mount : view.tree().mounts()) {
+    if (mount->type != "proc") continue;
+    const Location root{mount, mount->root};
+    auto found = view.tree().resolve(subject, root, root, path);
+    if (found && found->target.node) return found->target;
+  }
+  return std::nullopt;
+}
+
+// Where an open file of the process lies in the container's tree.
+Result<Location> locate_descriptor(const ProcessContext& context, const Subject& subject, const std::string& name,
+                                   const std::string& host_path) {
+  const ContainerView& view = *context.view;
+  LITEBOX_ASSIGN(const Fd file, view.file_of(context.process(), *descriptor_number(name)));
+  struct statfs file_system;
+  if (::fstatfs(file.get(), &file_system) == 0 && file_system.f_type == PROC_SUPER_MAGIC) {
+    if (auto location = locate_in_proc(view, subject, host_path)) return *std::move(location);
+  }
+  struct stat status;
+  if (::fstat(file.get(), &status) == 0 && S_ISCHR(status.st_mode)) {
+    if (auto terminal = find_terminal(view.tree(), subject, status.st_rdev)) return *std::move(terminal);
+  }
+  return view.tree().locate(file.get());
+}
+
+// fs/proc/fd.c, proc_fd_link.
+class DescriptorLink final : public MagicLink {
+ public:
+  DescriptorLink(const ProcessContext& context, SyntheticAttributes attributes, std::string name)
+      : MagicLink(context, std::move(attributes)), name_(std::move(name)) {}
+
+ protected:
+  Result<std::string> text(const Subject& subject) override {
+    LITEBOX_ASSIGN(std::string host, context().host->read_link("fd/" + name_));
+    if (host.empty() || host.front() != '/') return host;
+    LITEBOX_ASSIGN(const Location location, locate_descriptor(context(), subject, name_, host));
+    // A guest's own memfd has no place in the tree, and its name is its own.
+    if (is_anonymous_name(host) && location.node->host_fd() >= 0) return host;
+    return visible_path(*context().view, subject, location);
+  }
+
+  Result<Location> target(const Subject& subject) override {
+    LITEBOX_ASSIGN(const std::string host, context().host->read_link("fd/" + name_));
+    return locate_descriptor(context(), subject, name_, host);
+  }
+
+  uint64_t size(const Subject& /*subject*/) const override { return 64; }
+
+ private:
+  std::string name_;
+};
+
+class DescriptorDirectory : public OfProcess<SyntheticDirectory> {
+ public:
+  DescriptorDirectory(const ProcessContext& context, SyntheticAttributes attributes, unsigned char entry_type)
+      : OfProcess(context, std::move(attributes)), entry_type_(entry_type) {}
+
+ protected:
+  Result<NodePtr> find_dynamic(const Subject& subject, const std::string& name) override {
+    if (!descriptor_number(name)) return NodePtr();
+    const auto link = context().host->read_link("fd/" + name);
+    if (!link) return link.error().number() == ESRCH ? Error(ENOENT) : link.error();
+    return make_entry(subject, name);
+  }
+
+  Result<std::vector<DirectoryEntry>> list_dynamic(const Subject& /*subject*/) override {
+    LITEBOX_ASSIGN(const std::vector<std::string> names, context().host->list("fd"));
+    std::vector<DirectoryEntry> entries;
+    for (const std::string& name : names) {
+      if (const auto number = descriptor_number(name)) entries.push_back({0, kFirstDynamicOffset + *number, entry_type_, name});
+    }
+    std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.next < b.next; });
+    return entries;
+  }
+
+  virtual Result<NodePtr> make_entry(const Subject& subject, const std::string& name) = 0;
+
+ private:
+  unsigned char entry_type_;
+};
+
+class FdDirectory final : public DescriptorDirectory {
+ public:
+  FdDirectory(const ProcessContext& context, SyntheticAttributes attributes)
+      : DescriptorDirectory(context, std::move(attributes), DT_LNK) {}
+
+  // One's own is open to every thread whatever ids it has taken (fs/proc/fd.c, proc_fd_permission).
+  Status check_access(const Subject& subject, int mask) override {
+    if (subject.thread_group == context().process() && (mask & W_OK) == 0) return {};
+    return DescriptorDirectory::check_access(subject, mask);
+  }
+
+ protected:
+  Result<NodePtr> make_entry(const Subject& /*subject*/, const std::string& name) override {
+    struct stat host;
+    mode_t mode = S_IFLNK | 0700;
+    // The link's mode says how the file is open.
+    const auto directory = context().host->open_file("fd", O_PATH | O_DIRECTORY);
+    if (directory && ::fstatat(directory->get(), name.c_str(), &host, AT_SYMLINK_NOFOLLOW) == 0) mode = host.st_mode;
+    return NodePtr(std::make_shared<DescriptorLink>(context(), child_attributes(name, mode), name));
+  }
+};
+
+class FdinfoDirectory final : public DescriptorDirectory {
+ public:
+  FdinfoDirectory(const ProcessContext& context, SyntheticAttributes attributes)
+      : DescriptorDirectory(context, std::move(attributes), DT_REG) {}
+
+  // fs/proc/fd.c, proc_fdinfo_permission.
+  Status check_access(const Subject& subject, int mask) override {
+    if (!context().may_inspect(subject)) return Error(EACCES);
+    return DescriptorDirectory::check_access(subject, mask);
+  }
+
+ protected:
+  Result<NodePtr> make_entry(const Subject& /*subject*/, const std::string& name) override {
+    auto content = [context = context(), name](const Subject& subject) -> Result<std::string> {
+      if (!context.may_inspect(subject)) return Error(EACCES);
+      LITEBOX_ASSIGN(const std::string host, context.host->read("fdinfo/" + name));
+      int mount = 0;
+      const auto link = context.host->read_link("fd/" + name);
+      if (link && !link->empty() && link->front() == '/' && !is_anonymous_name(*link)) {
+        const auto location = locate_descriptor(context, subject, name, *link);
+        if (location && location->mount) mount = location->mount->id;
+      }
+      return translate_fdinfo(*context.view, host, mount);
+    };
+    return NodePtr(std::make_shared<OfProcess<SyntheticFile>>(context(), child_attributes(name, S_IFREG | 0444),
+                                                              std::move(content)));
+  }
+};
+
+}  // namespace
+
+NodePtr make_fd_directory(const ProcessContext& context, SyntheticAttributes attributes) {
+  return std::make_shared<FdDirectory>(context, std::move(attributes));
+}
+
+NodePtr make_fdinfo_directory(const ProcessContext& context, SyntheticAttributes attributes) {
+  return std::make_shared<FdinfoDirectory>(context, std::move(attributes));
+}
+
+}  // namespace litebox::rootfs::proc

@@ -1,0 +1,144 @@
+#include "rootfs/proc/host_paths.h"
+
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <climits>
+
+#include "rootfs/proc/text.h"
+#include "rootfs/tree.h"
+
+namespace litebox::rootfs::proc {
+namespace {
+
+constexpr std::string_view kDeleted = " (deleted)";
+// litebox's own code in every guest is a memfd of this name (shim/guest).
+constexpr std::string_view kOwnCode = "/memfd:litebox";
+// The column at which show_vma_header_prefix() and seq_pad() begin a mapping's name.
+constexpr size_t kNameColumn = 73;
+
+bool starts_with(std::string_view text, std::string_view start) { return text.substr(0, start.size()) == start; }
+
+// Whether `path` is `directory` or lies below it.
+bool is_below(std::string_view path, std::string_view directory) {
+  if (directory == "/") return starts_with(path, "/");
+  if (!starts_with(path, directory)) return false;
+  return path.size() == directory.size() || path[directory.size()] == '/' || path.substr(directory.size()) == kDeleted;
+}
+
+std::optional<std::string> path_of_descriptor(int fd) {
+  std::array<char, PATH_MAX> path;
+  const std::string link = "/proc/self/fd/" + std::to_string(fd);
+  const ssize_t length = ::readlink(link.c_str(), path.data(), path.size());
+  if (length <= 0) return std::nullopt;
+  return std::string(path.data(), static_cast<size_t>(length));
+}
+
+bool is_own_root(const struct stat& status) {
+  struct stat root;
+  return ::stat("/", &root) == 0 && root.st_dev == status.st_dev && root.st_ino == status.st_ino;
+}
+
+// The device column "fe:00".
+dev_t parse_device(std::string_view text) {
+  const size_t colon = text.find(':');
+  if (colon == std::string_view::npos) return 0;
+  const auto high = parse_number<unsigned>(text.substr(0, colon), 16);
+  const auto low = parse_number<unsigned>(text.substr(colon + 1), 16);
+  return high && low ? gnu_dev_makedev(*high, *low) : 0;
+}
+
+// "7ea000000000-7ea000001000 r-xp 00000000 00:01 1041  /memfd:litebox (deleted)"; other lines of smaps begin with a word
+// that has a colon.
+std::string translate_mapping(const HostPaths& paths, std::string_view line) {
+  std::string_view rest = line;
+  const std::string_view range = take_word(rest);
+  if (range.find('-') == std::string_view::npos || range.back() == ':') return std::string(line);
+  (void)take_word(rest);  // permissions
+  (void)take_word(rest);  // offset
+  const std::string_view device = take_word(rest);
+  (void)take_word(rest);  // inode
+  const size_t name_at = rest.find('/');
+  if (name_at == std::string_view::npos || rest.find_first_not_of(' ') != name_at) return std::string(line);
+  const std::string_view name = rest.substr(name_at);
+  std::string text(line.substr(0, line.size() - name.size()));
+  if (starts_with(name, kOwnCode)) return text + "[litebox]";
+  return text + paths.inside(name, parse_device(device));
+}
+
+}  // namespace
+
+bool is_anonymous_name(std::string_view name) {
+  return !starts_with(name, "/") || starts_with(name, "/memfd:") || starts_with(name, "/SYSV") ||
+         name == "/dev/zero (deleted)" || starts_with(name, "/anon_hugepage") || starts_with(name, "/[aio]") ||
+         starts_with(name, "/secretmem");
+}
+
+HostPaths::HostPaths(const ContainerView& view, const Subject& subject) {
+  Tree& tree = view.tree();
+  const auto own_root = view.root_directory(subject.thread_group);
+  const Location root = own_root ? *own_root : tree.root();
+  for (const MountPtr& mount : tree.mounts()) {
+    const int fd = mount->root->host_fd();
+    struct stat status;
+    if (fd < 0 || ::fstat(fd, &status) != 0) continue;
+    auto host = path_of_descriptor(fd);
+    auto inside = tree.path_of(subject, root, Location{mount, mount->root});
+    if (!host || !inside || host->front() != '/') continue;
+    const bool detached = *host == "/" && !is_own_root(status);
+    sources_.push_back({std::move(*host), escape(*inside, "\n"), status.st_dev, detached});
+  }
+}
+
+const HostPaths::Source* HostPaths::find(std::string_view host, dev_t device) const {
+  const Source* best = nullptr;
+  const auto rank = [device](const Source& source) { return std::pair(source.device == device, source.host.size()); };
+  for (const Source& source : sources_) {
+    if (!is_below(host, source.host) || (source.detached && source.device != device)) continue;
+    // Of equals the later one: what is mounted last is what a path leads to.
+    if (best == nullptr || rank(source) >= rank(*best)) best = &source;
+  }
+  return best;
+}
+
+std::string HostPaths::inside(std::string_view host, dev_t device) const {
+  if (is_anonymous_name(host)) return std::string(host);
+  const Source* const source = find(host, device);
+  if (source == nullptr) return "(unreachable)" + std::string(host.substr(std::min(host.rfind('/'), host.size())));
+  std::string_view below = host.substr(source->host == "/" ? 0 : source->host.size());
+  if (source->inside == "/" && !below.empty() && below.front() == '/') return std::string(below);
+  if (source->inside == "/" || below == "/") return source->inside;
+  return source->inside + std::string(below);
+}
+
+std::string translate_maps(const HostPaths& paths, std::string_view host) {
+  std::string text;
+  text.reserve(host.size());
+  for_each_line(host, [&](std::string_view line) {
+    text += line.size() > kNameColumn ? translate_mapping(paths, line) : std::string(line);
+    text += '\n';
+  });
+  return text;
+}
+
+std::string translate_numa_maps(const HostPaths& paths, std::string_view host) {
+  std::string text;
+  for_each_line(host, [&](std::string_view line) {
+    std::string_view rest = line;
+    bool first = true;
+    while (!rest.empty()) {
+      const std::string_view word = take_word(rest);
+      if (word.empty()) break;
+      if (!first) text += ' ';
+      first = false;
+      text += starts_with(word, "file=/") ? "file=" + escape(paths.inside(word.substr(5), 0), "\n\t= ") : std::string(word);
+    }
+    text += '\n';
+  });
+  return text;
+}
+
+}  // namespace litebox::rootfs::proc
