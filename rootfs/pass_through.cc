@@ -80,7 +80,7 @@ Status PassThroughFile::check_access(const Subject& subject, int mask) {
   return SyntheticNode::check_access(subject, mask);
 }
 
-NodePtr PassThroughDirectory::make_node(SyntheticAttributes attributes, const HostSourcePtr& source, const std::string& path) {
+NodePtr PassThroughDirectory::show(SyntheticAttributes attributes, const HostSourcePtr& source, const std::string& path) {
   if (S_ISDIR(attributes.mode)) return std::make_shared<PassThroughDirectory>(std::move(attributes), source, path);
   if (S_ISLNK(attributes.mode)) {
     auto target = [source, path](const Subject& /*subject*/) { return source->read_link(path); };
@@ -93,9 +93,8 @@ void PassThroughDirectory::add_to(SyntheticDirectory& directory, const std::stri
                                   const std::string& path) {
   const auto host = source->status(path);
   if (!host) return;
-  directory.add(name, host->st_mode, [source, path](SyntheticAttributes attributes) {
-    return make_node(std::move(attributes), source, path);
-  });
+  directory.add(name, host->st_mode,
+                [source, path](SyntheticAttributes attributes) { return show(std::move(attributes), source, path); });
 }
 
 Result<NodePtr> PassThroughDirectory::find_dynamic(const Subject& /*subject*/, const std::string& name) {
@@ -103,7 +102,7 @@ Result<NodePtr> PassThroughDirectory::find_dynamic(const Subject& /*subject*/, c
   if (!source_->shows(path)) return NodePtr();
   const auto host = source_->status(path);
   if (!host || !(S_ISDIR(host->st_mode) || S_ISREG(host->st_mode) || S_ISLNK(host->st_mode))) return NodePtr();
-  return make_node(child_attributes(name, host->st_mode), source_, path);
+  return show(child_attributes(name, host->st_mode), source_, path);
 }
 
 Result<std::vector<DirectoryEntry>> PassThroughDirectory::list_dynamic(const Subject& /*subject*/) {

@@ -70,7 +70,7 @@ class PassThroughDirectory : public SyntheticDirectory {
   Result<std::vector<DirectoryEntry>> list_dynamic(const Subject& subject) override;
 
  private:
-  static NodePtr make_node(SyntheticAttributes attributes, const HostSourcePtr& source, const std::string& path);
+  static NodePtr show(SyntheticAttributes attributes, const HostSourcePtr& source, const std::string& path);
   std::string path_below(const std::string& name) const { return path_.empty() ? name : path_ + '/' + name; }
 
   HostSourcePtr source_;

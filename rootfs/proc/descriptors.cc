@@ -68,11 +68,11 @@ class DescriptorLink final : public MagicLink {
 
  protected:
   Result<std::string> text(const Subject& subject) override {
-    LITEBOX_ASSIGN(std::string host, context().host->read_link("fd/" + name_));
-    if (host.empty() || host.front() != '/') return host;
-    LITEBOX_ASSIGN(const Location location, locate_descriptor(context(), subject, name_, host));
+    auto host = context().host->read_link("fd/" + name_);
+    if (!host || host->empty() || host->front() != '/') return host;
+    LITEBOX_ASSIGN(const Location location, locate_descriptor(context(), subject, name_, *host));
     // A guest's own memfd has no place in the tree, and its name is its own.
-    if (is_anonymous_name(host) && location.node->host_fd() >= 0) return host;
+    if (is_anonymous_name(*host) && location.node->host_fd() >= 0) return host;
     return visible_path(*context().view, subject, location);
   }
 
@@ -162,8 +162,8 @@ class FdinfoDirectory final : public DescriptorDirectory {
       }
       return translate_fdinfo(*context.view, host, mount);
     };
-    return NodePtr(std::make_shared<OfProcess<SyntheticFile>>(context(), child_attributes(name, S_IFREG | 0444),
-                                                              std::move(content)));
+    return NodePtr(
+        std::make_shared<OfProcess<SyntheticFile>>(context(), child_attributes(name, S_IFREG | 0444), std::move(content)));
   }
 };
 

@@ -18,9 +18,9 @@ constexpr uint64_t kKibibyte = 1024;
 
 // Shown as the host has them: they name nothing and nobody.
 constexpr const char* kHostFiles[] = {
-    "buddyinfo", "cgroups",     "cmdline", "consoles", "cpuinfo",    "crypto",   "devices", "dma",    "execdomains",
-    "fb",        "filesystems", "interrupts", "loadavg", "misc",     "pressure", "softirqs", "stat",  "tty",
-    "uptime",    "version",     "vmstat",  "zoneinfo",
+    "buddyinfo",   "cgroups", "cmdline",     "consoles",   "cpuinfo", "crypto",   "devices",  "dma",
+    "execdomains", "fb",      "filesystems", "interrupts", "loadavg", "misc",     "pressure", "softirqs",
+    "stat",        "tty",     "uptime",      "version",    "vmstat",  "zoneinfo",
 };
 
 // Tables of which the container has no rows: its own disks, swap areas and modules are none.
@@ -129,13 +129,13 @@ void add_global_files(SyntheticDirectory& root, const ContainerView& view) {
       return limited_meminfo(host, *limit, used_by_members(view));
     });
   } else {
-    const auto meminfo =
-        std::make_shared<const HostSource>("/proc", [](const std::string& path) { return path == "meminfo"; });
+    const auto meminfo = std::make_shared<const HostSource>("/proc", [](const std::string& path) { return path == "meminfo"; });
     PassThroughDirectory::add_to(root, "meminfo", meminfo, "meminfo");
   }
   for (const Table& table : kEmptyTables) {
     const std::string name = table.name;
-    root.add_file(name, 0444, [name, lines = table.heading_lines](const Subject& /*subject*/) { return headings(name, lines); });
+    root.add_file(name, 0444,
+                  [name, lines = table.heading_lines](const Subject& /*subject*/) { return headings(name, lines); });
   }
   root.add_file("locks", 0444, [&view](const Subject& /*subject*/) { return locks(view); });
   root.add_directory("sysvipc", 0555, [](SyntheticDirectory& sysvipc) {

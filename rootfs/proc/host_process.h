@@ -42,8 +42,8 @@ class HostProcess {
   // One of the group's threads, as /proc/<process>/task/<thread> shows it. ENOENT as above.
   Result<std::shared_ptr<const HostProcess>> open_thread(const ContainerView& view, HostPid thread) const;
 
-  HostPid process() const { return process_; }  // the thread group
-  HostPid task() const { return task_; }        // the group itself or one of its threads
+  HostPid process() const { return process_; }               // the thread group
+  HostPid task() const { return task_; }                     // the group itself or one of its threads
   bool is_thread_entry() const { return is_thread_entry_; }  // opened by open_thread()
 
   // All of these answer ESRCH once the process has ended. `name` is relative to the process's directory.

@@ -82,9 +82,15 @@ std::string mount_table(Tree& tree, const Subject& subject, const Location& root
     // The root of everything hangs on no other: the kernel shows it as its own parent's child.
     const int parent = mount->parent ? mount->parent->id : mount->id;
     switch (format) {
-      case MountFormat::mounts: append_mounts(text, *mount, *path); break;
-      case MountFormat::mountinfo: append_mountinfo(text, subject, *mount, parent, *path); break;
-      case MountFormat::mountstats: append_mountstats(text, *mount, *path); break;
+      case MountFormat::mounts:
+        append_mounts(text, *mount, *path);
+        break;
+      case MountFormat::mountinfo:
+        append_mountinfo(text, subject, *mount, parent, *path);
+        break;
+      case MountFormat::mountstats:
+        append_mountstats(text, *mount, *path);
+        break;
     }
   }
   return text;

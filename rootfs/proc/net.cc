@@ -18,10 +18,10 @@ struct Table {
 };
 
 constexpr Table kTables[] = {
-    {"arp", 1},     {"dev", 2},     {"dev_mcast", 0}, {"if_inet6", 0}, {"igmp", 1},    {"igmp6", 0},   {"ipv6_route", 0},
-    {"netlink", 1}, {"packet", 1},  {"ptype", 1},     {"raw", 1},      {"raw6", 1},    {"route", 1},   {"rt_cache", 1},
-    {"tcp", 1},     {"tcp6", 1},    {"udp", 1},       {"udp6", 1},     {"udplite", 1}, {"udplite6", 1}, {"wireless", 2},
-    {"anycast6", 0}, {"mcfilter", 0}, {"mcfilter6", 0},
+    {"arp", 1},        {"dev", 2},      {"dev_mcast", 0}, {"if_inet6", 0}, {"igmp", 1},     {"igmp6", 0},
+    {"ipv6_route", 0}, {"netlink", 1},  {"packet", 1},    {"ptype", 1},    {"raw", 1},      {"raw6", 1},
+    {"route", 1},      {"rt_cache", 1}, {"tcp", 1},       {"tcp6", 1},     {"udp", 1},      {"udp6", 1},
+    {"udplite", 1},    {"udplite6", 1}, {"wireless", 2},  {"anycast6", 0}, {"mcfilter", 0}, {"mcfilter6", 0},
 };
 
 // Counters, which are all zero without a network.

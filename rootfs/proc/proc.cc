@@ -29,9 +29,8 @@ class ProcRoot final : public SyntheticDirectory {
     });
     add_symlink("mounts", [](const Subject& /*subject*/) -> Result<std::string> { return std::string("self/mounts"); });
     add_symlink("net", [](const Subject& /*subject*/) -> Result<std::string> { return std::string("self/net"); });
-    add("sys", S_IFDIR | 0555, [&view](SyntheticAttributes of_sys) {
-      return proc::make_sysctl_directory(view, std::move(of_sys));
-    });
+    add("sys", S_IFDIR | 0555,
+        [&view](SyntheticAttributes of_sys) { return proc::make_sysctl_directory(view, std::move(of_sys)); });
     proc::add_global_files(*this, view);
   }
 

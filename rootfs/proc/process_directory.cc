@@ -115,7 +115,8 @@ class AttributeDirectory final : public OfProcess<SyntheticDirectory> {
   AttributeDirectory(const ProcessContext& process, SyntheticAttributes attributes)
       : OfProcess(process, std::move(attributes)) {
     for (const char* name : {"current", "exec", "fscreate", "keycreate", "prev", "sockcreate"}) {
-      add_file(name, 0444, [process, name](const Subject& /*subject*/) { return process.host->read(std::string("attr/") + name); });
+      add_file(name, 0444,
+               [process, name](const Subject& /*subject*/) { return process.host->read(std::string("attr/") + name); });
     }
   }
 };

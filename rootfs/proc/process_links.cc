@@ -34,9 +34,7 @@ class WorkingDirectoryLink final : public MagicLink {
     LITEBOX_ASSIGN(const Location location, target(subject));
     return visible_path(*context().view, subject, location);
   }
-  Result<Location> target(const Subject& /*subject*/) override {
-    return context().view->working_directory(context().task());
-  }
+  Result<Location> target(const Subject& /*subject*/) override { return context().view->working_directory(context().task()); }
 };
 
 class RootLink final : public MagicLink {

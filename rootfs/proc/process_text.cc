@@ -44,16 +44,22 @@ std::string four(const Id (&ids)[4]) {
 
 std::string stat_field(const ContainerView& view, size_t number, std::string_view value, bool may_inspect_process) {
   switch (number) {
-    case kParent: return std::to_string(visible_process(view, value));
+    case kParent:
+      return std::to_string(visible_process(view, value));
     case kGroup:
-    case kSession: return std::to_string(visible_group(view, value));
-    case kTerminalGroup: return value == "-1" ? "-1" : std::to_string(visible_group(view, value));
+    case kSession:
+      return std::to_string(visible_group(view, value));
+    case kTerminalGroup:
+      return value == "-1" ? "-1" : std::to_string(visible_group(view, value));
     case kStartOfCode:
-    case kEndOfCode: return may_inspect_process || value == "0" ? std::string(value) : "1";
+    case kEndOfCode:
+      return may_inspect_process || value == "0" ? std::string(value) : "1";
     case kStartOfStack:
     case kStackPointer:
-    case kInstructionPointer: break;
-    case kWaitChannel: return value == "0" ? "0" : "1";
+    case kInstructionPointer:
+      break;
+    case kWaitChannel:
+      return value == "0" ? "0" : "1";
     default:
       if (number < kStartOfData) return std::string(value);
   }

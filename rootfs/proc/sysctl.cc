@@ -117,18 +117,15 @@ constexpr Fixed kIpc[] = {
 
 // POSIX message queues as in a new IPC namespace (include/linux/ipc_namespace.h).
 constexpr Fixed kMessageQueues[] = {
-    {"msg_default", "10\n"},
-    {"msg_max", "10\n"},
-    {"msgsize_default", "8192\n"},
-    {"msgsize_max", "8192\n"},
-    {"queues_max", "256\n"},
+    {"msg_default", "10\n"},   {"msg_max", "10\n"},     {"msgsize_default", "8192\n"},
+    {"msgsize_max", "8192\n"}, {"queues_max", "256\n"},
 };
 
 // What the shim refuses, said where programs look before they try.
 constexpr Fixed kRefused[] = {{"io_uring_disabled", "2\n"}, {"unprivileged_userns_clone", "0\n"}};
 
 constexpr const char* kNamespaceLimits[] = {
-    "max_cgroup_namespaces", "max_ipc_namespaces", "max_mnt_namespaces",  "max_net_namespaces",
+    "max_cgroup_namespaces", "max_ipc_namespaces",  "max_mnt_namespaces",  "max_net_namespaces",
     "max_pid_namespaces",    "max_time_namespaces", "max_user_namespaces", "max_uts_namespaces",
 };
 

@@ -1,0 +1,16 @@
+// /sys/class/net and /sys/devices/virtual/net: the interfaces of the network that litebox's own process is in, which is the
+// container's.
+#pragma once
+
+#include "rootfs/synthetic.h"
+
+namespace litebox::rootfs {
+
+enum class InterfaceEntries {
+  directories,  // of attributes, as below /sys/devices/virtual/net
+  links,        // to those directories, as in /sys/class/net
+};
+
+NodePtr make_interface_directory(SyntheticAttributes attributes, InterfaceEntries entries);
+
+}  // namespace litebox::rootfs
