@@ -57,8 +57,8 @@ class ContainerView {
   // The container's control group in each hierarchy of the host: a directory by the controllers' names as /proc/<pid>/cgroup
   // has them ("memory", "cpu,cpuacct", "name=systemd"; "" for the unified hierarchy). Empty where it is not known.
   virtual std::map<std::string, std::string> control_groups() const { return {}; }
-  // Of `installed` seccomp filters of a process, how many the container knows of: its profile's and those that its own
-  // programs installed, without litebox's.
+  // Of the seccomp filters that a process has and litebox itself has not, how many the container knows of: the one that
+  // carries its profile, and those that its programs installed.
   virtual int own_seccomp_filters(int installed) const { return installed > 1 ? installed - 1 : 0; }
 
   virtual Tree& tree() const = 0;

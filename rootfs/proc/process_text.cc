@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <vector>
 
+#include "rootfs/proc/host_process.h"
 #include "rootfs/proc/text.h"
 #include "rootfs/proc/visible_ids.h"
 
@@ -66,6 +67,24 @@ std::string stat_field(const ContainerView& view, size_t number, std::string_vie
   return may_inspect_process ? std::string(value) : "0";
 }
 
+int seccomp_filters(std::string_view status) {
+  constexpr std::string_view kKey = "Seccomp_filters:\t";
+  int filters = 0;
+  for_each_line(status, [&filters, kKey](std::string_view line) {
+    if (line.substr(0, kKey.size()) == kKey) filters = parse_number<int>(line.substr(kKey.size())).value_or(0);
+  });
+  return filters;
+}
+
+// Those that litebox itself runs under, in a container of somebody else's.
+int inherited_seccomp_filters() {
+  static const int filters = [] {
+    const auto status = HostProc::instance().read("self/status");
+    return status ? seccomp_filters(*status) : 0;
+  }();
+  return filters;
+}
+
 // The value of a status line that names processes; nothing when the line is to stay as it is.
 std::optional<std::string> status_ids(const ContainerView& view, std::string_view key, std::string_view value) {
   const auto one = [&value] { return take_word(value); };
@@ -117,11 +136,7 @@ Result<std::string> translate_status(const ContainerView& view, HostPid task, st
   LITEBOX_ASSIGN(const ProcessIds ids, view.ids(task));
   std::string text;
   text.reserve(host.size() + 64);
-  int filters = -1;
-  for_each_line(host, [&](std::string_view line) {
-    if (line.substr(0, 17) == "Seccomp_filters:\t") filters = parse_number<int>(line.substr(17)).value_or(0);
-  });
-  const int own_filters = view.own_seccomp_filters(filters < 0 ? 0 : filters);
+  const int own_filters = view.own_seccomp_filters(seccomp_filters(host) - inherited_seccomp_filters());
   for_each_line(host, [&](std::string_view line) {
     const size_t colon = line.find(':');
     if (colon == std::string_view::npos) {

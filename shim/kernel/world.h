@@ -75,6 +75,7 @@ class World final : public rootfs::ContainerView {
   std::string domain_name() const override;
   std::optional<uint64_t> memory_limit() const override;
   std::optional<double> cpu_limit() const override;
+  bool has_network() const override { return mode_.own_network || mode_.host_network; }
   rootfs::Tree& tree() const override { return *tree_; }
 
  private:
