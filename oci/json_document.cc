@@ -25,6 +25,15 @@ bool is_identifier(std::string_view name) {
   });
 }
 
+// "line L, column C: " of the byte at `offset`.
+std::string place(std::string_view text, size_t offset) {
+  const std::string_view before = text.substr(0, offset);
+  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+  const size_t newline = before.rfind('\n');
+  const size_t column = newline == std::string_view::npos ? offset + 1 : offset - newline;
+  return "line " + std::to_string(line) + ", column " + std::to_string(column) + ": ";
+}
+
 // Builds the tree from the parser's events and stops at the first breach of a limit.
 class TreeBuilder final : public nlohmann::json_sax<json> {
  public:
@@ -58,20 +67,16 @@ class TreeBuilder final : public nlohmann::json_sax<json> {
   bool parse_error(std::size_t position, const std::string& /*token*/, const json::exception& exception) override {
     // The exception's own text quotes the document, which may hold secrets; only its kind is kept.
     const std::string_view text = exception.what();
-    const size_t offset = std::min(position, text_.size());
+    const bool at_end = position > text_.size();
     const char* reason = "syntax error";
     if (text.find("UTF-8") != std::string_view::npos) {
       reason = "invalid UTF-8";
     } else if (text.find("out_of_range") != std::string_view::npos) {
       reason = "number out of range";
-    } else if (position > text_.size() || text.find("end of input") != std::string_view::npos) {
+    } else if (at_end) {
       reason = "unexpected end of the document";
     }
-    const std::string_view before = text_.substr(0, offset == 0 ? 0 : offset - 1);
-    const auto line = 1 + std::count(before.begin(), before.end(), '\n');
-    const size_t newline = before.rfind('\n');
-    const size_t column = newline == std::string_view::npos ? before.size() + 1 : before.size() - newline;
-    error_ = "line " + std::to_string(line) + ", column " + std::to_string(column) + ": " + reason;
+    error_ = place(text_, at_end ? text_.size() : std::max<size_t>(position, 1) - 1) + reason;
     return false;
   }
 
@@ -161,6 +166,10 @@ Result<json> parse_document(std::string_view text, std::string_view name) {
   const std::string prefix = std::string(name) + ": ";
   if (text.size() > kConfigSizeLimit) {
     return Error(prefix + "larger than " + std::to_string(kConfigSizeLimit >> 20U) + " MiB");
+  }
+  // The parser would take a NUL byte for the end of the text, and what follows would pass unseen.
+  if (const size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    return Error(prefix + place(text, nul) + "a NUL byte");
   }
   TreeBuilder builder(text);
   if (!json::sax_parse(text.begin(), text.end(), &builder)) return Error(prefix + builder.error());
