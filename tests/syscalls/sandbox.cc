@@ -1,0 +1,196 @@
+#include "tests/syscalls/sandbox.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+
+#include "base/fd.h"
+
+namespace litebox::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr auto kTimeLimit = std::chrono::seconds(120);
+
+constexpr const char* kConfig = R"({
+  "ociVersion": "1.0.2",
+  "process": {
+    "user": {"uid": 0, "gid": 0},
+    "args": ["/program"],
+    "env": ["PATH=/usr/bin:/bin"],
+    "cwd": "/",
+    "capabilities": {
+      "bounding": [CAPABILITIES],
+      "effective": [CAPABILITIES],
+      "permitted": [CAPABILITIES]
+    }
+  },
+  "root": {"path": "rootfs"},
+  "mounts": [
+    {"destination": "/proc", "type": "proc", "source": "proc"},
+    {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"]},
+    {"destination": "/mnt/ro", "type": "bind", "source": "DIRECTORY/ro", "options": ["bind", "ro"]},
+    {"destination": "/mnt/nodev", "type": "bind", "source": "DIRECTORY/nodev", "options": ["bind", "nodev"]},
+    {"destination": "/mnt/noexec", "type": "bind", "source": "DIRECTORY/noexec", "options": ["bind", "noexec"]},
+    {"destination": "/mnt/tmp", "type": "tmpfs", "source": "tmpfs", "options": ["mode=1777"]}
+  ],
+  "linux": {}
+})";
+
+constexpr const char* kCapabilities =
+    R"("CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID",
+       "CAP_SETUID", "CAP_SETPCAP", "CAP_SETFCAP", "CAP_MKNOD", "CAP_SYS_CHROOT")";
+
+std::string replace_all(std::string text, const std::string& what, const std::string& with) {
+  for (size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += with.size()) text.replace(at, what.size(), with);
+  return text;
+}
+
+void write_file(const fs::path& path, const std::string& text, mode_t mode) {
+  std::ofstream(path) << text;
+  (void)::chmod(path.c_str(), mode);
+}
+
+void populate(const fs::path& directory, const std::string& program) {
+  const fs::path root = directory / "rootfs";
+  for (const char* name : {"dev", "proc", "tmp", "mnt/ro", "mnt/nodev", "mnt/noexec", "mnt/tmp"}) {
+    fs::create_directories(root / name);
+  }
+  (void)::chmod((root / "tmp").c_str(), 01777);
+  fs::copy_file(program, root / "program");
+  for (const char* name : {"ro/dir", "nodev", "noexec"}) fs::create_directories(directory / name);
+  write_file(directory / "ro/file", "content", 0644);
+  write_file(directory / "ro/private", "secret", 0600);
+  (void)::mkfifo((directory / "ro/fifo").c_str(), 0644);
+  fs::copy_file(program, directory / "noexec/program");
+  const std::string config = replace_all(kConfig, "DIRECTORY", directory);
+  write_file(directory / "config.json", replace_all(config, "CAPABILITIES", kCapabilities), 0644);
+}
+
+void bind_mount(const std::string& source, const std::string& target, unsigned long flags) {
+  if (::mount(source.c_str(), target.c_str(), nullptr, MS_BIND, nullptr) != 0 ||
+      ::mount(nullptr, target.c_str(), nullptr, MS_BIND | MS_REMOUNT | flags, nullptr) != 0) {
+    _exit(120);
+  }
+}
+
+void make_devices(const std::string& directory) {
+  ::umask(0);
+  const struct {
+    const char* name;
+    unsigned minor;
+  } devices[] = {{"null", 3}, {"zero", 5}, {"full", 7}, {"random", 8}, {"urandom", 9}};
+  for (const auto& device : devices) {
+    (void)::mknod((directory + "/" + device.name).c_str(), S_IFCHR | 0666, makedev(1, device.minor));
+  }
+  ::umask(022);
+}
+
+[[noreturn]] void enter_natively(const std::string& directory) {
+  const std::string root = directory + "/rootfs";
+  if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) _exit(121);
+  bind_mount(root, root, 0);
+  bind_mount(directory + "/ro", root + "/mnt/ro", MS_RDONLY);
+  bind_mount(directory + "/nodev", root + "/mnt/nodev", MS_NODEV);
+  bind_mount(directory + "/noexec", root + "/mnt/noexec", MS_NOEXEC);
+  if (::mount("tmpfs", (root + "/mnt/tmp").c_str(), "tmpfs", 0, "mode=1777") != 0) _exit(122);
+  if (::mount("tmpfs", (root + "/dev").c_str(), "tmpfs", MS_NOSUID, "mode=755") != 0) _exit(123);
+  make_devices(root + "/dev");
+  if (::mount("proc", (root + "/proc").c_str(), "proc", 0, nullptr) != 0) _exit(124);
+  if (::chdir(root.c_str()) != 0 || ::syscall(SYS_pivot_root, ".", ".") != 0 || ::umount2(".", MNT_DETACH) != 0) _exit(125);
+  if (::chdir("/") != 0) _exit(126);
+  char program[] = "/program";
+  char path[] = "PATH=/usr/bin:/bin";
+  char* arguments[] = {program, nullptr};
+  char* environment[] = {path, nullptr};
+  ::execve(program, arguments, environment);
+  _exit(127);
+}
+
+// Runs `child` in a process of its own, a new group, with both outputs in a pipe, for at most kTimeLimit.
+Result<Outcome> run(const std::function<void()>& child) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return last_error("pipe");
+  Fd reader(ends[0]);
+  Fd writer(ends[1]);
+  const pid_t process = ::fork();
+  if (process < 0) return last_error("fork");
+  if (process == 0) {
+    (void)::setpgid(0, 0);
+    const Fd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    if (::dup2(null.get(), 0) < 0 || ::dup2(writer.get(), 1) < 0 || ::dup2(writer.get(), 2) < 0) _exit(119);
+    child();
+    _exit(118);
+  }
+  writer.reset();
+  Outcome outcome;
+  const auto end = std::chrono::steady_clock::now() + kTimeLimit;
+  while (true) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now()).count();
+    struct pollfd poller = {.fd = reader.get(), .events = POLLIN, .revents = 0};
+    if (left <= 0 || ::poll(&poller, 1, static_cast<int>(left)) == 0) {
+      (void)::kill(-process, SIGKILL);
+      outcome.output += "\n(killed: out of time)\n";
+      break;
+    }
+    std::array<char, 65536> buffer{};
+    const ssize_t size = ::read(reader.get(), buffer.data(), buffer.size());
+    if (size < 0 && errno == EINTR) continue;
+    if (size <= 0) break;
+    outcome.output.append(buffer.data(), static_cast<size_t>(size));
+  }
+  while (::waitpid(process, &outcome.status, 0) < 0 && errno == EINTR) {
+  }
+  return outcome;
+}
+
+}  // namespace
+
+Result<Sandbox> Sandbox::make(const std::string& directory, const std::string& program, uid_t owner) {
+  std::error_code error;
+  ::umask(022);
+  if (!fs::create_directories(directory, error)) return Error("cannot make " + directory);
+  populate(directory, program);
+  if (owner != 0) {
+    (void)::chown(directory.c_str(), owner, owner);
+    for (const auto& entry : fs::recursive_directory_iterator(directory)) {
+      if (::lchown(entry.path().c_str(), owner, owner) != 0) return last_error("chown " + entry.path().string());
+    }
+  }
+  return Sandbox(directory, owner);
+}
+
+Result<Outcome> Sandbox::run_natively() const {
+  return run([this] { enter_natively(directory_); });
+}
+
+Result<Outcome> Sandbox::run_in_litebox(const std::string& litebox) const {
+  const std::string state = directory_ + "/state";
+  const std::string id = "compare-" + std::to_string(::getpid());
+  return run([&] {
+    if (owner_ != 0 && (::setgroups(0, nullptr) != 0 || ::setresgid(owner_, owner_, owner_) != 0 ||
+                        ::setresuid(owner_, owner_, owner_) != 0)) {
+      _exit(117);
+    }
+    if (::chdir("/") != 0) _exit(117);
+    ::execl(litebox.c_str(), "litebox", "--root", state.c_str(), "run", "--bundle", directory_.c_str(), id.c_str(), nullptr);
+    _exit(127);
+  });
+}
+
+}  // namespace litebox::test
