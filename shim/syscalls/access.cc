@@ -4,8 +4,8 @@
 #include <linux/securebits.h>
 #include <unistd.h>
 
-#include "shim/syscalls/handlers.h"
 #include "shim/syscalls/lookup.h"
+#include "shim/table/handlers.h"
 
 namespace litebox::syscalls {
 namespace {

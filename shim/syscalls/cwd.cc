@@ -6,8 +6,8 @@
 
 #include <string_view>
 
-#include "shim/syscalls/handlers.h"
 #include "shim/syscalls/lookup.h"
+#include "shim/table/handlers.h"
 
 namespace litebox::syscalls {
 namespace {

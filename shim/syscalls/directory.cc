@@ -2,9 +2,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "shim/syscalls/handlers.h"
 #include "shim/syscalls/lookup.h"
 #include "shim/syscalls/remove.h"
+#include "shim/table/handlers.h"
 
 namespace litebox::syscalls {
 namespace {

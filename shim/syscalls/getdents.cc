@@ -9,11 +9,15 @@
 #include <algorithm>
 #include <cstring>
 
-#include "shim/syscalls/handlers.h"
 #include "shim/syscalls/lookup.h"
+#include "shim/table/handlers.h"
 
 namespace litebox::syscalls {
 namespace {
+
+// Holds at least one entry with the longest name: a buffer too small for the next entry is EINVAL, the end of the directory is
+// 0 for any buffer.
+constexpr size_t kSmallestBatch = 512;
 
 // More than any C library asks for at once; a larger buffer is filled by further calls.
 constexpr size_t kLargestBatch = 1U << 20U;
@@ -73,7 +77,7 @@ Reply get_entries(const Call& call, Layout layout) {
   const off_t position = ::lseek(copy.get(), 0, SEEK_CUR);
   if (position < 0) return Reply::error(last_error());
   LITEBOX_OR_REPLY(const std::vector<rootfs::DirectoryEntry> entries,
-                   location.node->read_directory(call.subject(), position, capacity));
+                   location.node->read_directory(call.subject(), position, std::max(capacity, kSmallestBatch)));
   if (entries.empty()) return Reply::value(0);
 
   std::string packed;

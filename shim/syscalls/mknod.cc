@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "shim/syscalls/device_access.h"
-#include "shim/syscalls/handlers.h"
 #include "shim/syscalls/lookup.h"
+#include "shim/table/handlers.h"
 
 namespace litebox::syscalls {
 namespace {

@@ -12,10 +12,10 @@
 
 #include "shim/kernel/pending_signals.h"
 #include "shim/syscalls/device_access.h"
-#include "shim/syscalls/handlers.h"
 #include "shim/syscalls/lookup.h"
 #include "shim/syscalls/open_how.h"
 #include "shim/syscalls/sticky_rules.h"
+#include "shim/table/handlers.h"
 
 namespace litebox::syscalls {
 namespace {

@@ -1,8 +1,8 @@
 // chown, fchown, lchown, fchownat (fs/open.c chown_common).
 #include <fcntl.h>
 
-#include "shim/syscalls/handlers.h"
 #include "shim/syscalls/lookup.h"
+#include "shim/table/handlers.h"
 
 namespace litebox::syscalls {
 namespace {

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "shim/syscalls/handlers.h"
 #include "shim/syscalls/lookup.h"
+#include "shim/table/handlers.h"
 
 namespace litebox::syscalls {
 namespace {

@@ -2,8 +2,8 @@
 #include <fcntl.h>
 #include <sys/statfs.h>
 
-#include "shim/syscalls/handlers.h"
 #include "shim/syscalls/lookup.h"
+#include "shim/table/handlers.h"
 
 namespace litebox::syscalls {
 namespace {

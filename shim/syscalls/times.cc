@@ -7,8 +7,8 @@
 #include <array>
 #include <optional>
 
-#include "shim/syscalls/handlers.h"
 #include "shim/syscalls/lookup.h"
+#include "shim/table/handlers.h"
 
 namespace litebox::syscalls {
 namespace {

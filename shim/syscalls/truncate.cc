@@ -2,8 +2,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "shim/syscalls/handlers.h"
 #include "shim/syscalls/lookup.h"
+#include "shim/table/handlers.h"
 
 namespace litebox::syscalls {
 
