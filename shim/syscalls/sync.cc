@@ -1,11 +1,13 @@
 // sync (fs/sync.c).
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <set>
 #include <string>
 
 #include "base/fd.h"
+#include "shim/syscalls/call.h"
 #include "shim/table/handlers.h"
 
 namespace litebox::syscalls {
