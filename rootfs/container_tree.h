@@ -6,22 +6,17 @@
 
 #include "base/result.h"
 #include "oci/config.h"
+#include "rootfs/host_file_system.h"
 #include "rootfs/tree.h"
 #include "rootfs/view.h"
 
 namespace litebox::rootfs {
 
-// How ownership is kept (design.md section 4).
-enum class Ownership {
-  native,    // the monitor may chown: inside ids are the host's
-  recorded,  // an ordinary user: ids, mode bits and device numbers live in user.containers.override_stat
-};
-
 struct TreeOptions {
   Ownership ownership = Ownership::native;
   std::string bundle;   // absolute; relative root.path and bind sources start here
   std::string scratch;  // a private directory of this container (0700), for tmpfs without privilege and synthetic directories
-  bool may_mount = false;  // CAP_SYS_ADMIN: a tmpfs is a real, detached one with its size limit
+  bool may_mount = false;               // CAP_SYS_ADMIN: a tmpfs is a real, detached one with its size limit
   const ContainerView* view = nullptr;  // what /proc and /sys show; outlives the tree
 };
 

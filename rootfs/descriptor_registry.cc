@@ -68,11 +68,15 @@ void DescriptorRegistry::remember(int fd, const NodePtr& node) {
 
 NodePtr DescriptorRegistry::find(int fd) {
   const auto key = key_of(fd);
-  if (!key) return nullptr;
+  return key ? find(*key) : nullptr;
+}
+
+NodePtr DescriptorRegistry::find(const NodeKey& key) {
   const std::lock_guard<std::mutex> guard(mutex_);
+  if (entries_.count(key) == 0) return nullptr;
   // The caller's descriptor exists already, so if its inode number was once that of a placeholder, that one's end is queued.
   collect();
-  const auto found = entries_.find(*key);
+  const auto found = entries_.find(key);
   return found == entries_.end() ? nullptr : found->second.node;
 }
 

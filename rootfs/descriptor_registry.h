@@ -36,6 +36,8 @@ class DescriptorRegistry {
 
   // The node that a descriptor stands for; null when it is none of ours.
   NodePtr find(int fd);
+  // The same, by the descriptor's st_dev and st_ino; the descriptor must still be open.
+  NodePtr find(const NodeKey& key);
 
  private:
   struct Entry {

@@ -21,10 +21,17 @@ Result<NodePtr> Node::lookup(const Subject& /*subject*/, const std::string& /*na
   return missing_in_directory(*this, ENOENT);
 }
 
+Result<NodePtr> Node::lookup_path(const Subject& /*subject*/, const std::string& /*path*/) { return Error(EXDEV); }
+
 Result<NodePtr> Node::parent(const Subject& /*subject*/) { return missing_in_directory(*this, ENOENT); }
 
 Result<NodePtr> Node::create(const Subject& /*subject*/, const std::string& /*name*/, mode_t /*mode*/) {
   return missing_in_directory(*this, EACCES);
+}
+
+Result<Fd> Node::create_open(const Subject& subject, const std::string& name, int flags, mode_t mode) {
+  LITEBOX_ASSIGN(const NodePtr made, create(subject, name, mode));
+  return made->open(subject, flags);
 }
 
 Status Node::make_directory(const Subject& /*subject*/, const std::string& /*name*/, mode_t /*mode*/) {
@@ -82,5 +89,7 @@ Status Node::set_xattr(const Subject& /*subject*/, const std::string& /*name*/, 
 Status Node::remove_xattr(const Subject& /*subject*/, const std::string& /*name*/) { return Error(EOPNOTSUPP); }
 
 Result<std::vector<std::string>> Node::list_xattrs(const Subject& /*subject*/) { return std::vector<std::string>(); }
+
+Result<std::string> Node::path_in_file_system() { return Error(ENOENT); }
 
 }  // namespace litebox::rootfs

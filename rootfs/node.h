@@ -84,17 +84,23 @@ class Node : public std::enable_shared_from_this<Node> {
 
   // --- directories
   virtual Result<NodePtr> lookup(const Subject& subject, const std::string& name);  // checks search permission first
+  // Several components at once, "a/b/c", where that is as good as looking them up one by one: no ".", "..", no symlink
+  // followed. EXDEV when it is not (a symlink on the way, a file system that has no such shortcut): look them up one by one.
+  virtual Result<NodePtr> lookup_path(const Subject& subject, const std::string& path);
   // The directory above this one inside its file system (".."), never asked of a mount's root.
   virtual Result<NodePtr> parent(const Subject& subject);
+  // Modes are as the caller of open(2), mkdir(2), mknod(2) gave them: the node applies subject.umask.
   virtual Result<NodePtr> create(const Subject& subject, const std::string& name, mode_t mode);  // regular, exclusive
+  // As create(), and opens the new file with `flags` at once, whatever its mode permits (open(2), O_CREAT).
+  virtual Result<Fd> create_open(const Subject& subject, const std::string& name, int flags, mode_t mode);
   virtual Status make_directory(const Subject& subject, const std::string& name, mode_t mode);
   virtual Status make_node(const Subject& subject, const std::string& name, mode_t mode, dev_t device);
   virtual Status make_symlink(const Subject& subject, const std::string& name, const std::string& target);
   virtual Status link(const Subject& subject, const std::string& name, const NodePtr& target);
   virtual Status unlink(const Subject& subject, const std::string& name);
   virtual Status remove_directory(const Subject& subject, const std::string& name);
-  virtual Status rename(const Subject& subject, const std::string& name, const NodePtr& new_parent,
-                        const std::string& new_name, unsigned flags);  // RENAME_*
+  virtual Status rename(const Subject& subject, const std::string& name, const NodePtr& new_parent, const std::string& new_name,
+                        unsigned flags);  // RENAME_*
   // Entries from `offset` on until about `budget` bytes of linux_dirent64 are gathered; empty at the end.
   virtual Result<std::vector<DirectoryEntry>> read_directory(const Subject& subject, int64_t offset, size_t budget);
 
@@ -114,6 +120,11 @@ class Node : public std::enable_shared_from_this<Node> {
   virtual Status set_xattr(const Subject& subject, const std::string& name, const std::string& value, XattrFlags flags);
   virtual Status remove_xattr(const Subject& subject, const std::string& name);
   virtual Result<std::vector<std::string>> list_xattrs(const Subject& subject);
+
+  // --- where it is
+  // Its path from the root of its own file system ("/" for that root), as d_path shows it, " (deleted)" included. For host
+  // files: the path on the host.
+  virtual Result<std::string> path_in_file_system();
 
   // --- the host behind it
   // An O_PATH fd of the host file that holds this node, or -1 (synthetic nodes). Borrowed: lives as long as the node.

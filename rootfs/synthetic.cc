@@ -95,6 +95,13 @@ Result<NodePtr> SyntheticNode::parent(const Subject& /*subject*/) {
   return attributes_.parent;
 }
 
+Result<std::string> SyntheticNode::path_in_file_system() {
+  if (!attributes_.parent) return std::string("/");
+  LITEBOX_ASSIGN(std::string path, attributes_.parent->path_in_file_system());
+  if (path.back() != '/') path += '/';
+  return path + attributes_.name;
+}
+
 Status SyntheticNode::check_open(const Subject& subject, int flags) {
   if ((flags & O_PATH) != 0) return {};
   const int access = flags & O_ACCMODE;
@@ -171,7 +178,13 @@ void SyntheticDirectory::add_directory(const std::string& name, mode_t permissio
 uint64_t SyntheticDirectory::child_inode(const std::string& name) const { return mix(attributes().inode, name); }
 
 SyntheticAttributes SyntheticDirectory::child_attributes(const std::string& name, mode_t mode_with_type) {
-  return {attributes().file_system, shared_from_this(), child_inode(name), mode_with_type, attributes().uid, attributes().gid};
+  return {attributes().file_system,
+          shared_from_this(),
+          child_inode(name),
+          mode_with_type,
+          attributes().uid,
+          attributes().gid,
+          name};
 }
 
 Result<NodePtr> SyntheticDirectory::find_dynamic(const Subject& /*subject*/, const std::string& /*name*/) { return NodePtr(); }

@@ -47,6 +47,7 @@ struct SyntheticAttributes {
   mode_t mode = 0;  // with S_IFMT
   uid_t uid = 0;
   gid_t gid = 0;
+  std::string name;  // in the parent; empty for the root
 };
 
 class SyntheticNode : public Node {
@@ -59,6 +60,7 @@ class SyntheticNode : public Node {
   Result<struct statfs> file_system_status() override;
   Status check_access(const Subject& subject, int mask) override;
   Result<NodePtr> parent(const Subject& subject) override;
+  Result<std::string> path_in_file_system() override;
 
   const SyntheticAttributes& attributes() const { return attributes_; }
 

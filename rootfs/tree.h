@@ -25,12 +25,13 @@ struct MountFlags {
   bool no_symlink_follow = false;
 };
 
-// One mount. Immutable but for its flags (remount), which only Tree changes.
+// One mount. Immutable but for its flags (remount), which only Tree changes, and only before guests run.
 class Mount {
  public:
-  int id = 0;
-  MountPtr parent;        // null for the root mount
-  Location mountpoint;    // what it covers, in the parent; empty for the root mount
+  int id = 0;                   // chosen by Tree
+  MountPtr parent;              // null for the root mount
+  Location mountpoint;          // what it covers, in the parent; empty for the root mount
+  std::string mountpoint_name;  // the name of what it covers; empty for one on another mount's root
   NodePtr root;
   MountFlags flags;
   std::string type;       // "ext4", "tmpfs", "proc", ... as mountinfo shows it
@@ -40,8 +41,8 @@ class Mount {
 };
 
 struct ResolveOptions {
-  bool follow_final = true;    // false: O_NOFOLLOW, AT_SYMLINK_NOFOLLOW
-  bool want_parent = false;    // the last component may be missing (creating, removing, renaming)
+  bool follow_final = true;  // false: O_NOFOLLOW, AT_SYMLINK_NOFOLLOW
+  bool want_parent = false;  // the last component may be missing (creating, removing, renaming)
   // openat2(2)'s RESOLVE_* flags
   bool no_symlinks = false;
   bool no_magic_links = false;
@@ -50,23 +51,38 @@ struct ResolveOptions {
   bool no_cross_mount = false;
 };
 
+// What the last component of a path was (fs/namei.c: LAST_NORM, LAST_ROOT, LAST_DOT, LAST_DOTDOT).
+enum class LastComponent { normal, root, dot, dot_dot };
+
 // Where a path leads.
 struct Resolved {
-  Location parent;              // the directory that holds the last component
-  std::string name;             // the last component; empty when the path ended in "/", "." or ".." or a magic link
+  // With want_parent only: the directory that holds the last component, and that component; both empty when the path ended
+  // in "/", "." or "..", or in a magic link that was followed.
+  Location parent;
+  std::string name;
   Location target;              // the node itself; target.node is null when it is missing (want_parent only)
   bool trailing_slash = false;  // the path said that it names a directory
+  LastComponent last = LastComponent::normal;
 };
+
+class DescriptorRegistry;
+class MountTable;
 
 class Tree {
  public:
-  explicit Tree(Location root_mount_root);
+  // `root`: the root mount (its id is chosen here) and the root of its file system.
+  explicit Tree(Location root);
+  ~Tree();
+  Tree(const Tree&) = delete;
+  Tree& operator=(const Tree&) = delete;
 
   // Where "/" is for a task that has not called chroot.
   Location root() const;
 
   // Walks `path` from `start` (a cwd or a directory fd; ignored for an absolute path) under `task_root`. An empty path is
   // ENOENT; AT_EMPTY_PATH is the caller's business. Follows at most 40 symlinks (ELOOP); ENAMETOOLONG over PATH_MAX.
+  // A trailing slash makes a final symlink be followed and asks for a directory (ENOTDIR), but not with want_parent without
+  // follow_final (mkdir, rmdir, unlink, rename, ...), where the call itself decides.
   Result<Resolved> resolve(const Subject& subject, const Location& task_root, const Location& start, std::string_view path,
                            const ResolveOptions& options = {});
 
@@ -82,16 +98,37 @@ class Tree {
   // Attaches `root` over `mountpoint`. The mount's id is chosen here.
   Result<MountPtr> mount(const Location& mountpoint, NodePtr root, MountFlags flags, std::string type, std::string source,
                          std::string root_path, std::string options);
-  Status unmount(const MountPtr& mount);
+  Status unmount(const MountPtr& mount);  // EBUSY while another mount is on it
   void remount(const MountPtr& mount, MountFlags flags);
   std::vector<MountPtr> mounts() const;  // in order of mounting
+
+  // Whether a mount covers this node, seen through whatever mount: it may then not be removed or renamed (EBUSY).
+  bool is_mountpoint(const Node& node) const;
+
+  // --- what mounts forbid, in Linux's order with what files forbid
+  // EROFS on a read-only mount: for every call that changes a file or directory (fs/namespace.c, mnt_want_write).
+  static Status want_write(const Location& location);
+  // access(2): the node's answer, EACCES for executing a file on a noexec mount, EROFS for writing on a read-only one
+  // (fs/open.c, do_faccessat).
+  static Status check_access(const Subject& subject, const Location& location, int mask);
+  // open(2) of what exists: the node's answer, EACCES for a device on a nodev mount, EROFS (fs/namei.c, do_open).
+  static Result<Fd> open(const Subject& subject, const Location& location, int flags);
+  // Whether a program may be executed from there at all: EACCES on a noexec mount (fs/exec.c, path_noexec).
+  static Status may_execute(const Location& location);
+
+  // Where descriptors of synthetic nodes are known; locate() asks it.
+  void set_registry(std::shared_ptr<DescriptorRegistry> registry);
 
   // The topmost mount's root at a location (follows mounts stacked on it); the location itself if none covers it.
   Location cross_mounts(Location location) const;
 
  private:
-  struct State;
-  std::shared_ptr<State> state_;
+  std::shared_ptr<const MountTable> table() const;
+
+  mutable std::mutex mutex_;
+  std::shared_ptr<const MountTable> table_;  // replaced as a whole, never changed
+  std::shared_ptr<DescriptorRegistry> registry_;
+  int next_id_ = 1;
 };
 
 }  // namespace litebox::rootfs

@@ -1,0 +1,83 @@
+// From a descriptor back to a place in the tree: Tree::locate.
+#include <fcntl.h>
+
+#include <optional>
+
+#include "rootfs/descriptor_registry.h"
+#include "rootfs/host_node.h"
+#include "rootfs/mount_table.h"
+#include "rootfs/tree.h"
+#include "rootfs/tree_path.h"
+
+namespace litebox::rootfs {
+namespace {
+
+// How much a mount forbids: of several mounts of the same file the one that forbids most is taken.
+int restrictions(const MountFlags& flags) {
+  return (flags.read_only ? 8 : 0) + (flags.no_exec ? 4 : 0) + (flags.no_suid ? 2 : 0) + (flags.no_dev ? 1 : 0);
+}
+
+// The mount that shows most closely around `path`, of those that `fits` accepts.
+template <typename Fits>
+MountPtr closest_mount(const MountTable& table, const std::string& path, const Fits& fits) {
+  MountPtr best;
+  size_t best_length = 0;
+  for (const MountPtr& mount : table.mounts()) {
+    if (!fits(*mount)) continue;
+    const auto root = mount->root->path_in_file_system();
+    if (!root.ok() || !below(*root, path)) continue;
+    const bool better = !best || root->size() > best_length ||
+                        (root->size() == best_length && restrictions(mount->flags) > restrictions(best->flags));
+    if (!better) continue;
+    best = mount;
+    best_length = root->size();
+  }
+  return best;
+}
+
+HostFileSystemPtr host_file_system(const Mount& mount) {
+  const auto* root = dynamic_cast<const HostNode*>(mount.root.get());
+  return root == nullptr ? nullptr : root->file_system();
+}
+
+// A place of its own: nothing above it can be named.
+Location alone(NodePtr node) {
+  auto mount = std::make_shared<Mount>();
+  mount->root = node;
+  return {std::move(mount), std::move(node)};
+}
+
+}  // namespace
+
+Result<Location> Tree::locate(int fd) {
+  const auto mounts = table();
+  LITEBOX_ASSIGN(const host::Identification identification, host::identify(fd));
+  if (registry_) {
+    if (NodePtr node = registry_->find(identification.key)) {
+      LITEBOX_ASSIGN(const std::string path, node->path_in_file_system());
+      MountPtr mount = closest_mount(*mounts, path, [&](const Mount& candidate) {
+        return candidate.root->key().device == node->key().device && host_file_system(candidate) == nullptr;
+      });
+      return mount ? Location{std::move(mount), std::move(node)} : alone(std::move(node));
+    }
+  }
+
+  LITEBOX_ASSIGN(const std::string path, host::path(fd));
+  const MountPtr mount = closest_mount(*mounts, path, [&](const Mount& candidate) {
+    const HostFileSystemPtr file_system = host_file_system(candidate);
+    return file_system != nullptr && file_system->knows(identification.mount_id);
+  });
+  // Not the descriptor itself: a node must not keep a pipe's end or a lock alive.
+  LITEBOX_ASSIGN(Fd held, host::reopen(fd, O_PATH));
+  if (mount) {
+    LITEBOX_ASSIGN(NodePtr node, HostNode::make(host_file_system(*mount), std::move(held), identification));
+    return Location{mount, std::move(node)};
+  }
+  const HostFileSystemPtr root = host_file_system(*mounts->root());
+  auto outside = std::make_shared<HostFileSystem>(root ? root->ownership() : Ownership::native, false,
+                                                  root ? root->device_policy() : nullptr);
+  LITEBOX_ASSIGN(NodePtr node, HostNode::make(outside, std::move(held), identification));
+  return alone(std::move(node));
+}
+
+}  // namespace litebox::rootfs

@@ -1,0 +1,31 @@
+#include "rootfs/mount_table.h"
+
+namespace litebox::rootfs {
+MountTable::MountTable(std::vector<MountPtr> mounts) : mounts_(std::move(mounts)) {
+  for (const MountPtr& mount : mounts_) {
+    if (!mount->parent) continue;
+    const NodeKey key = mount->mountpoint.node->key();
+    by_mountpoint_[{mount->parent->id, key}] = mount;
+    covered_.insert(key);
+    names_.insert(mount->mountpoint_name);
+  }
+}
+
+MountPtr MountTable::covering(int mount, const Node& node, std::string_view name) const {
+  const auto found = by_mountpoint_.find({mount, node.key()});
+  if (found == by_mountpoint_.end()) return nullptr;
+  if (!node.is_directory() && !name.empty() && name != found->second->mountpoint_name) return nullptr;
+  return found->second;
+}
+
+Location MountTable::cross(Location location, std::string_view name) const {
+  while (location.mount && location.node) {
+    MountPtr above = covering(location.mount->id, *location.node, name);
+    if (!above) break;
+    location = {above, above->root};
+    name = {};
+  }
+  return location;
+}
+
+}  // namespace litebox::rootfs

@@ -1,0 +1,176 @@
+#include "rootfs/native_node.h"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/fs.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "rootfs/scoped_identity.h"
+
+namespace litebox::rootfs {
+namespace {
+
+constexpr mode_t kPermissions = 07777;
+
+}  // namespace
+
+Result<struct statx> NativeNode::status(const Subject& /*subject*/) { return host::status(fd()); }
+
+Status NativeNode::check_access(const Subject& subject, int mask) {
+  const ScopedIdentity identity(*subject.identity);
+  return host::check(static_cast<int>(::syscall(SYS_faccessat2, fd(), "", mask, AT_EMPTY_PATH | AT_EACCESS)));
+}
+
+Result<NodePtr> NativeNode::lookup(const Subject& subject, const std::string& name) {
+  const ScopedIdentity identity(*subject.identity);
+  return node_of(host::lookup(fd(), name.c_str()));
+}
+
+Result<NodePtr> NativeNode::lookup_path(const Subject& subject, const std::string& path) {
+  const ScopedIdentity identity(*subject.identity);
+  auto found = host::lookup_path(fd(), path);
+  if (!found) {
+    const int number = found.error().number();
+    if (number == ELOOP || number == EAGAIN || number == ENOSYS) return Error(EXDEV);
+  }
+  return node_of(std::move(found));
+}
+
+Result<NodePtr> NativeNode::parent(const Subject& subject) {
+  const ScopedIdentity identity(*subject.identity);
+  return node_of(host::parent(fd()));
+}
+
+Result<NodePtr> NativeNode::create(const Subject& subject, const std::string& name, mode_t mode) {
+  LITEBOX_ASSIGN(const Fd made, create_open(subject, name, O_RDONLY, mode));
+  return node_of(host::reopen(made.get(), O_PATH));
+}
+
+Result<Fd> NativeNode::create_open(const Subject& subject, const std::string& name, int flags, mode_t mode) {
+  const mode_t permissions = host::apply_umask(fd(), mode & kPermissions, subject.umask);
+  const ScopedIdentity identity(*subject.identity);
+  const int how = (flags & ~O_PATH) | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC;
+  Fd made(::openat(fd(), name.c_str(), how, permissions));
+  if (!made) return last_error();
+  return made;
+}
+
+Status NativeNode::make_directory(const Subject& subject, const std::string& name, mode_t mode) {
+  const mode_t permissions = host::apply_umask(fd(), mode & (S_IRWXU | S_IRWXG | S_IRWXO | S_ISVTX), subject.umask);
+  const ScopedIdentity identity(*subject.identity);
+  return host::check(::mkdirat(fd(), name.c_str(), permissions));
+}
+
+Status NativeNode::make_node(const Subject& subject, const std::string& name, mode_t mode, dev_t device) {
+  const mode_t permissions = host::apply_umask(fd(), mode & kPermissions, subject.umask);
+  LITEBOX_TRY(check_make_device(*subject.identity, *file_system(), mode, device));
+  const ScopedIdentity identity(*subject.identity);
+  return host::check(::mknodat(fd(), name.c_str(), (mode & S_IFMT) | permissions, device));
+}
+
+Status NativeNode::make_symlink(const Subject& subject, const std::string& name, const std::string& target) {
+  const ScopedIdentity identity(*subject.identity);
+  return host::check(::symlinkat(target.c_str(), fd(), name.c_str()));
+}
+
+Status NativeNode::link(const Subject& subject, const std::string& name, const NodePtr& target) {
+  LITEBOX_ASSIGN(const HostNode* source, same_file_system(target));
+  const ScopedIdentity identity(*subject.identity);
+  return host::link(source->host_fd(), fd(), name.c_str());
+}
+
+Status NativeNode::unlink(const Subject& subject, const std::string& name) {
+  const ScopedIdentity identity(*subject.identity);
+  return host::check(::unlinkat(fd(), name.c_str(), 0));
+}
+
+Status NativeNode::remove_directory(const Subject& subject, const std::string& name) {
+  const ScopedIdentity identity(*subject.identity);
+  return host::check(::unlinkat(fd(), name.c_str(), AT_REMOVEDIR));
+}
+
+Status NativeNode::rename(const Subject& subject, const std::string& name, const NodePtr& new_parent,
+                          const std::string& new_name, unsigned flags) {
+  if ((flags & RENAME_WHITEOUT) != 0 && !subject.identity->has(CAP_MKNOD)) return Error(EPERM);
+  LITEBOX_ASSIGN(const HostNode* target, same_file_system(new_parent));
+  const ScopedIdentity identity(*subject.identity);
+  return host::check(::renameat2(fd(), name.c_str(), target->host_fd(), new_name.c_str(), flags));
+}
+
+// Whether the directory may be read was decided when it was opened.
+Result<std::vector<DirectoryEntry>> NativeNode::read_directory(const Subject& /*subject*/, int64_t offset, size_t budget) {
+  return host::read_directory(fd(), offset, budget);
+}
+
+Result<Fd> NativeNode::open(const Subject& subject, int flags) {
+  if ((flags & O_PATH) == 0 && (S_ISCHR(type()) || S_ISBLK(type()))) {
+    LITEBOX_ASSIGN(const struct statx status, host::status(fd()));
+    LITEBOX_TRY(
+        check_open_device(*file_system(), type(), gnu_dev_makedev(status.stx_rdev_major, status.stx_rdev_minor), flags));
+  }
+  const ScopedIdentity identity(*subject.identity);
+  return host::reopen(fd(), flags);
+}
+
+Result<Fd> NativeNode::open_temporary(const Subject& subject, int flags, mode_t mode) {
+  const mode_t permissions = host::apply_umask(fd(), mode & kPermissions, subject.umask);
+  const ScopedIdentity identity(*subject.identity);
+  // O_EXCL keeps the file from ever getting a name, so here it is passed on.
+  Fd made(::open(host::FdPath(fd()).c_str(), (flags & ~(O_NOFOLLOW | O_CREAT)) | O_TMPFILE | O_CLOEXEC, permissions));
+  if (!made) return last_error();
+  return made;
+}
+
+Status NativeNode::truncate(const Subject& subject, int64_t length) {
+  const ScopedIdentity identity(*subject.identity);
+  return host::check(::truncate(host::FdPath(fd()).c_str(), length));
+}
+
+Status NativeNode::change_mode(const Subject& subject, mode_t mode) {
+  if (is_symlink()) return Error(EOPNOTSUPP);
+  const ScopedIdentity identity(*subject.identity);
+  return host::check(::chmod(host::FdPath(fd()).c_str(), mode & kPermissions));
+}
+
+Status NativeNode::change_owner(const Subject& subject, uid_t uid, gid_t gid) {
+  const ScopedIdentity identity(*subject.identity);
+  return host::check(::fchownat(fd(), "", uid, gid, AT_EMPTY_PATH));
+}
+
+Status NativeNode::change_times(const Subject& subject, const struct timespec times[2]) {
+  const ScopedIdentity identity(*subject.identity);
+  return host::change_times(fd(), times);
+}
+
+Result<std::string> NativeNode::get_xattr(const Subject& subject, const std::string& name) {
+  LITEBOX_TRY(check_xattr_name(*subject.identity, type(), name, XattrUse::read));
+  const ScopedIdentity identity(*subject.identity);
+  return host::get_xattr(fd(), name.c_str());
+}
+
+Status NativeNode::set_xattr(const Subject& subject, const std::string& name, const std::string& value, XattrFlags flags) {
+  LITEBOX_TRY(check_xattr_name(*subject.identity, type(), name, XattrUse::write));
+  const ScopedIdentity identity(*subject.identity);
+  return host::set_xattr(fd(), name.c_str(), value, flags);
+}
+
+Status NativeNode::remove_xattr(const Subject& subject, const std::string& name) {
+  LITEBOX_TRY(check_xattr_name(*subject.identity, type(), name, XattrUse::write));
+  const ScopedIdentity identity(*subject.identity);
+  return host::remove_xattr(fd(), name.c_str());
+}
+
+Result<std::vector<std::string>> NativeNode::list_xattrs(const Subject& subject) {
+  LITEBOX_ASSIGN(std::vector<std::string> names, host::list_xattrs(fd()));
+  names.erase(std::remove_if(names.begin(), names.end(),
+                             [&](const std::string& name) { return !shows_xattr_name(*subject.identity, name); }),
+              names.end());
+  return names;
+}
+
+}  // namespace litebox::rootfs

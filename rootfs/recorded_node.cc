@@ -1,0 +1,199 @@
+#include "rootfs/recorded_node.h"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "rootfs/override_record.h"
+#include "rootfs/retry_access.h"
+
+namespace litebox::rootfs {
+namespace {
+
+bool is_private_xattr(const std::string& name) { return name.compare(0, kOverridePrefix.size(), kOverridePrefix) == 0; }
+
+// What the host keeps by host ids would say something else about the container's.
+bool is_acl(const std::string& name) { return name.compare(0, 17, "system.posix_acl_") == 0; }
+
+// The devices that give nothing away: an ordinary user has them on the host, too.
+const char* harmless_device(mode_t type, dev_t device) {
+  if (!S_ISCHR(type) || gnu_dev_major(device) != 1) return nullptr;
+  switch (gnu_dev_minor(device)) {
+    case 3:
+      return "/dev/null";
+    case 5:
+      return "/dev/zero";
+    case 7:
+      return "/dev/full";
+    case 8:
+      return "/dev/random";
+    case 9:
+      return "/dev/urandom";
+    default:
+      return nullptr;
+  }
+}
+
+bool writes(int flags) { return (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0; }
+
+}  // namespace
+
+Result<NodePtr> RecordedNode::make(const HostFileSystemPtr& file_system, Fd fd, const host::Identification& identification) {
+  mode_t type = identification.mode & S_IFMT;
+  // A recorded device node is an empty file.
+  if (S_ISREG(type) && identification.size == 0) {
+    struct statx status {};
+    status.stx_mode = static_cast<uint16_t>(identification.mode);
+    type = read_ownership(*file_system, fd.get(), status).file.mode & S_IFMT;
+  }
+  return NodePtr(std::make_shared<RecordedNode>(file_system, std::move(fd), identification, type));
+}
+
+Result<RecordedOwnership> RecordedNode::ownership() const {
+  LITEBOX_ASSIGN(const struct statx status, host::status(fd()));
+  return read_ownership(*file_system(), fd(), status);
+}
+
+Status RecordedNode::may_use(const Subject& subject, int mask) const {
+  const Identity& identity = *subject.identity;
+  if (identity.has(CAP_DAC_OVERRIDE) && (is_directory() || (mask & X_OK) == 0)) return {};
+  LITEBOX_ASSIGN(const RecordedOwnership owner, ownership());
+  return may_access(identity, owner.file, mask);
+}
+
+Result<struct statx> RecordedNode::status(const Subject& /*subject*/) {
+  LITEBOX_ASSIGN(struct statx status, host::status(fd()));
+  const RecordedOwnership owner = read_ownership(*file_system(), fd(), status);
+  status.stx_uid = owner.file.uid;
+  status.stx_gid = owner.file.gid;
+  status.stx_mode = static_cast<uint16_t>(owner.file.mode);
+  if (type() != host_type()) {
+    status.stx_rdev_major = gnu_dev_major(owner.device);
+    status.stx_rdev_minor = gnu_dev_minor(owner.device);
+  }
+  return status;
+}
+
+Status RecordedNode::check_access(const Subject& subject, int mask) { return may_use(subject, mask); }
+
+Status RecordedNode::drop_set_id(const Subject& subject) const {
+  if (subject.identity->has(CAP_FSETID) || !S_ISREG(type())) return {};
+  LITEBOX_ASSIGN(const struct statx status, host::status(fd()));
+  RecordedOwnership owner = read_ownership(*file_system(), fd(), status);
+  const mode_t mode = after_write(*subject.identity, owner.file);
+  if (mode == owner.file.mode) return {};
+  owner.file.mode = mode;
+  return write_ownership(*file_system(), fd(), status, owner);
+}
+
+Result<Fd> RecordedNode::open_device(int flags) const {
+  LITEBOX_ASSIGN(const RecordedOwnership owner, ownership());
+  LITEBOX_TRY(check_open_device(*file_system(), type(), owner.device, flags));
+  const char* path = harmless_device(type(), owner.device);
+  if (path == nullptr) return Error(ENXIO);
+  Fd device(::open(path, (flags & ~(O_CREAT | O_EXCL | O_TRUNC)) | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW));
+  if (!device) return last_error();
+  struct stat status {};
+  if (::fstat(device.get(), &status) != 0) return last_error();
+  if (!S_ISCHR(status.st_mode) || status.st_rdev != owner.device) return Error(ENXIO);
+  return device;
+}
+
+Result<Fd> RecordedNode::open(const Subject& subject, int flags) {
+  if ((flags & O_DIRECTORY) != 0 && !is_directory()) return Error(ENOTDIR);
+  if ((flags & O_PATH) != 0) return host::reopen(fd(), flags);
+  if (is_symlink()) return Error(ELOOP);
+  if (is_directory() && writes(flags)) return Error(EISDIR);
+  const int access = flags & O_ACCMODE;
+  LITEBOX_TRY(may_use(subject, (access != O_WRONLY ? R_OK : 0) | (writes(flags) ? W_OK : 0)));
+  if ((flags & O_NOATIME) != 0) {
+    LITEBOX_ASSIGN(const RecordedOwnership owner, ownership());
+    if (!owns(*subject.identity, owner.file)) return Error(EPERM);
+    struct stat status {};
+    if (::fstat(fd(), &status) != 0) return last_error();
+    if (status.st_uid != ::geteuid()) flags &= ~O_NOATIME;
+  }
+  if (type() != host_type()) return open_device(flags);
+  if (S_ISCHR(type()) || S_ISBLK(type())) {
+    LITEBOX_ASSIGN(const struct statx status, host::status(fd()));
+    LITEBOX_TRY(
+        check_open_device(*file_system(), type(), gnu_dev_makedev(status.stx_rdev_major, status.stx_rdev_minor), flags));
+  }
+  if (writes(flags)) LITEBOX_TRY(drop_set_id(subject));
+  return retry_access(*file_system(), fd(), [&] { return host::reopen(fd(), flags); });
+}
+
+Status RecordedNode::truncate(const Subject& subject, int64_t length) {
+  if (is_directory()) return Error(EISDIR);
+  if (!S_ISREG(type())) return Error(EINVAL);
+  LITEBOX_TRY(may_use(subject, W_OK));
+  LITEBOX_TRY(drop_set_id(subject));
+  return retry_access(*file_system(), fd(), [&] { return host::check(::truncate(host::FdPath(fd()).c_str(), length)); });
+}
+
+Status RecordedNode::change_mode(const Subject& subject, mode_t mode) {
+  if (is_symlink()) return Error(EOPNOTSUPP);
+  LITEBOX_ASSIGN(const struct statx status, host::status(fd()));
+  RecordedOwnership owner = read_ownership(*file_system(), fd(), status);
+  LITEBOX_ASSIGN(owner.file, after_chmod(*subject.identity, owner.file, mode));
+  return write_ownership(*file_system(), fd(), status, owner);
+}
+
+Status RecordedNode::change_owner(const Subject& subject, uid_t uid, gid_t gid) {
+  LITEBOX_ASSIGN(const struct statx status, host::status(fd()));
+  RecordedOwnership owner = read_ownership(*file_system(), fd(), status);
+  LITEBOX_ASSIGN(owner.file, after_chown(*subject.identity, owner.file, uid, gid));
+  return write_ownership(*file_system(), fd(), status, owner);
+}
+
+// fs/utimes.c, vfs_utimes, with fs/attr.c, setattr_prepare.
+Status RecordedNode::change_times(const Subject& subject, const struct timespec times[2]) {
+  const bool omitted = times != nullptr && times[0].tv_nsec == UTIME_OMIT && times[1].tv_nsec == UTIME_OMIT;
+  if (omitted) return {};
+  const bool now = times == nullptr || (times[0].tv_nsec == UTIME_NOW && times[1].tv_nsec == UTIME_NOW);
+  LITEBOX_ASSIGN(const RecordedOwnership owner, ownership());
+  if (!owns(*subject.identity, owner.file)) {
+    if (!now) return Error(EPERM);
+    LITEBOX_TRY(may_access(*subject.identity, owner.file, W_OK));
+  }
+  return host::change_times(fd(), times);
+}
+
+Result<std::string> RecordedNode::get_xattr(const Subject& subject, const std::string& name) {
+  if (is_private_xattr(name) || is_acl(name)) return Error(ENODATA);
+  LITEBOX_TRY(check_xattr_name(*subject.identity, type(), name, XattrUse::read));
+  if (name.compare(0, 5, "user.") == 0) LITEBOX_TRY(may_use(subject, R_OK));
+  return retry_access(*file_system(), fd(), [&] { return host::get_xattr(fd(), name.c_str()); });
+}
+
+Status RecordedNode::set_xattr(const Subject& subject, const std::string& name, const std::string& value, XattrFlags flags) {
+  if (is_private_xattr(name)) return Error(EPERM);
+  LITEBOX_TRY(check_xattr_name(*subject.identity, type(), name, XattrUse::write));
+  if (name.compare(0, 5, "user.") != 0) return Error(EOPNOTSUPP);
+  LITEBOX_TRY(may_use(subject, W_OK));
+  LITEBOX_ASSIGN(const RecordedOwnership owner, ownership());
+  if (is_directory() && (owner.file.mode & S_ISVTX) != 0 && !owns(*subject.identity, owner.file)) return Error(EPERM);
+  return retry_access(*file_system(), fd(), [&] { return host::set_xattr(fd(), name.c_str(), value, flags); });
+}
+
+Status RecordedNode::remove_xattr(const Subject& subject, const std::string& name) {
+  if (is_private_xattr(name) || is_acl(name)) return Error(ENODATA);
+  LITEBOX_TRY(check_xattr_name(*subject.identity, type(), name, XattrUse::write));
+  if (name.compare(0, 5, "user.") != 0) return Error(EOPNOTSUPP);
+  LITEBOX_TRY(may_use(subject, W_OK));
+  return retry_access(*file_system(), fd(), [&] { return host::remove_xattr(fd(), name.c_str()); });
+}
+
+Result<std::vector<std::string>> RecordedNode::list_xattrs(const Subject& subject) {
+  LITEBOX_ASSIGN(std::vector<std::string> names, host::list_xattrs(fd()));
+  const auto hidden = [&](const std::string& name) {
+    return is_private_xattr(name) || is_acl(name) || !shows_xattr_name(*subject.identity, name);
+  };
+  names.erase(std::remove_if(names.begin(), names.end(), hidden), names.end());
+  return names;
+}
+
+}  // namespace litebox::rootfs

@@ -1,0 +1,128 @@
+#include "rootfs/tree.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "rootfs/mount_table.h"
+#include "rootfs/tree_path.h"
+
+namespace litebox::rootfs {
+namespace {
+
+bool is_special(const Node& node) { return !S_ISREG(node.type()) && !S_ISDIR(node.type()) && !S_ISLNK(node.type()); }
+
+std::string last_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+}  // namespace
+
+Tree::Tree(Location root) {
+  root.mount->id = next_id_++;
+  root.mount->root = root.node;
+  table_ = std::make_shared<const MountTable>(std::vector<MountPtr>{root.mount});
+}
+
+Tree::~Tree() = default;
+
+std::shared_ptr<const MountTable> Tree::table() const {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  return table_;
+}
+
+void Tree::set_registry(std::shared_ptr<DescriptorRegistry> registry) { registry_ = std::move(registry); }
+
+Location Tree::root() const {
+  const auto mounts = table();
+  return mounts->cross({mounts->root(), mounts->root()->root});
+}
+
+Location Tree::cross_mounts(Location location) const { return table()->cross(std::move(location)); }
+
+std::vector<MountPtr> Tree::mounts() const { return table()->mounts(); }
+
+bool Tree::is_mountpoint(const Node& node) const { return table()->covers(node.key()); }
+
+Result<MountPtr> Tree::mount(const Location& mountpoint, NodePtr root, MountFlags flags, std::string type, std::string source,
+                             std::string root_path, std::string options) {
+  if (root->is_directory() != mountpoint.node->is_directory()) return Error(ENOTDIR);
+  const std::lock_guard<std::mutex> guard(mutex_);
+  const Location covered = table_->cross(mountpoint);
+  auto mount = std::make_shared<Mount>();
+  mount->id = next_id_++;
+  mount->parent = covered.mount;
+  mount->mountpoint = covered;
+  if (!same_place(covered, {covered.mount, covered.mount->root})) {
+    LITEBOX_ASSIGN(const std::string path, covered.node->path_in_file_system());
+    mount->mountpoint_name = last_name(path);
+  }
+  mount->root = std::move(root);
+  mount->flags = flags;
+  mount->type = std::move(type);
+  mount->source = std::move(source);
+  mount->root_path = std::move(root_path);
+  mount->options = std::move(options);
+  std::vector<MountPtr> mounts = table_->mounts();
+  mounts.push_back(mount);
+  table_ = std::make_shared<const MountTable>(std::move(mounts));
+  return mount;
+}
+
+Status Tree::unmount(const MountPtr& mount) {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  std::vector<MountPtr> mounts = table_->mounts();
+  const auto found = std::find(mounts.begin(), mounts.end(), mount);
+  if (found == mounts.end() || !mount->parent) return Error(EINVAL);
+  const bool busy = std::any_of(mounts.begin(), mounts.end(), [&](const MountPtr& other) { return other->parent == mount; });
+  if (busy) return Error(EBUSY);
+  mounts.erase(found);
+  table_ = std::make_shared<const MountTable>(std::move(mounts));
+  return {};
+}
+
+void Tree::remount(const MountPtr& mount, MountFlags flags) {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  mount->flags = flags;
+}
+
+Status Tree::want_write(const Location& location) { return location.mount->flags.read_only ? Status(Error(EROFS)) : Status(); }
+
+Status Tree::may_execute(const Location& location) { return location.mount->flags.no_exec ? Status(Error(EACCES)) : Status(); }
+
+Status Tree::check_access(const Subject& subject, const Location& location, int mask) {
+  const MountFlags& flags = location.mount->flags;
+  if ((mask & X_OK) != 0 && S_ISREG(location.node->type()) && flags.no_exec) return Error(EACCES);
+  LITEBOX_TRY(location.node->check_access(subject, mask));
+  if ((mask & W_OK) != 0 && flags.read_only && !is_special(*location.node)) return Error(EROFS);
+  return {};
+}
+
+Result<Fd> Tree::open(const Subject& subject, const Location& location, int flags) {
+  Node& node = *location.node;
+  if ((flags & O_PATH) != 0) return node.open(subject, flags);
+  if (node.is_symlink()) return Error(ELOOP);
+  const MountFlags& mount = location.mount->flags;
+  const bool device = S_ISCHR(node.type()) || S_ISBLK(node.type());
+  if (device && mount.no_dev) return Error(EACCES);
+  const int access = flags & O_ACCMODE;
+  if (S_ISREG(node.type()) && mount.read_only && (access != O_RDONLY || (flags & O_TRUNC) != 0)) {
+    if ((flags & O_TRUNC) == 0) {
+      LITEBOX_TRY(node.check_access(subject, (access != O_WRONLY ? R_OK : 0) | W_OK));
+    }
+    return Error((flags & O_DIRECTORY) != 0 ? ENOTDIR : EROFS);
+  }
+  return node.open(subject, flags);
+}
+
+Result<std::string> Tree::path_of(const Subject& /*subject*/, const Location& task_root, const Location& location) {
+  if (const auto path = path_below(task_root, location)) return path->empty() ? std::string("/") : *path;
+  if (const auto path = path_below({}, location); path && location.mount->id != 0) {
+    return "(unreachable)" + (path->empty() ? std::string("/") : *path);
+  }
+  // Moved out of its mount, or never in one (locate).
+  auto path = location.node->path_in_file_system();
+  if (path.ok() && path->starts_with('/')) return "(unreachable)" + *path;
+  return path;
+}
+
+}  // namespace litebox::rootfs
