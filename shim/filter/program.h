@@ -18,6 +18,10 @@ class Program {
   // An instruction already written, counted from the program's end.
   using Label = size_t;
 
+  Program() = default;
+  // A program that goes on with `rest`, whose first instruction has the label rest.size() - 1.
+  explicit Program(const std::vector<sock_filter>& rest) : reversed_(rest.rbegin(), rest.rend()) {}
+
   // Each writes one instruction (or a few) in front of what is there, and returns where it starts. `next` is where the program
   // goes on.
 
