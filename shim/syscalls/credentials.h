@@ -1,0 +1,15 @@
+// Changing the caller's virtual credentials: the record and the identity derived from it change together.
+#pragma once
+
+#include <functional>
+
+#include "base/result.h"
+#include "shim/kernel/process_state.h"
+#include "shim/syscalls/call.h"
+
+namespace litebox::syscalls {
+
+// Replaces the caller's credentials by change(a copy of them); nothing changes when `change` refuses.
+Status change_credentials(const Call& call, const std::function<Status(kernel::Credentials&)>& change);
+
+}  // namespace litebox::syscalls
