@@ -11,10 +11,10 @@ namespace {
 constexpr uid_t kRoot = 0;
 
 // The capabilities that come and go with a file system uid of 0 (capabilities(7), "Effect of user ID changes").
-constexpr uint64_t kFileSystemCapabilities =
-    capability_bit(CAP_CHOWN) | capability_bit(CAP_MKNOD) | capability_bit(CAP_DAC_OVERRIDE) |
-    capability_bit(CAP_DAC_READ_SEARCH) | capability_bit(CAP_FOWNER) | capability_bit(CAP_FSETID) |
-    capability_bit(CAP_MAC_OVERRIDE) | capability_bit(CAP_LINUX_IMMUTABLE);
+constexpr uint64_t kFileSystemCapabilities = capability_bit(CAP_CHOWN) | capability_bit(CAP_MKNOD) |
+                                             capability_bit(CAP_DAC_OVERRIDE) | capability_bit(CAP_DAC_READ_SEARCH) |
+                                             capability_bit(CAP_FOWNER) | capability_bit(CAP_FSETID) |
+                                             capability_bit(CAP_MAC_OVERRIDE) | capability_bit(CAP_LINUX_IMMUTABLE);
 
 bool has_root(const Credentials& credentials) {
   return credentials.uid == kRoot || credentials.euid == kRoot || credentials.suid == kRoot;

@@ -40,7 +40,8 @@ Result<FileCapabilities> parse_file_capabilities(std::string_view value) {
       if (value.size() != XATTR_CAPS_SZ_3) return Error(EINVAL);
       result.root = le32toh(data.rootid);
       break;
-    default: return Error(EINVAL);
+    default:
+      return Error(EINVAL);
   }
   for (size_t i = 0; i < words; ++i) {
     result.permitted |= uint64_t{le32toh(data.data[i].permitted)} << (32U * i);
@@ -94,8 +95,8 @@ Result<ExecCredentials> credentials_after_exec(const Credentials& before, const 
   after.securebits &= ~issecure_mask(SECURE_KEEP_CAPS);
 
   const bool grew = (after.permitted & ~after.ambient) != 0;
-  const bool secure = changed || after.euid != before.uid || after.egid != before.gid ||
-                      (after.uid != kRoot && (effective || grew));
+  const bool secure =
+      changed || after.euid != before.uid || after.egid != before.gid || (after.uid != kRoot && (effective || grew));
   return ExecCredentials{std::move(after), secure};
 }
 

@@ -26,7 +26,7 @@ struct SignalState {
   uint64_t pending = 0;         // sent to the thread
   uint64_t shared_pending = 0;  // sent to its process
   uint64_t blocked = 0;
-  unsigned threads = 1;         // in the process
+  unsigned threads = 1;  // in the process
 };
 
 // Of the text of a status file; EIO when a field is missing.

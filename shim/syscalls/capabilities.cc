@@ -7,6 +7,7 @@
 #include "shim/syscalls/call.h"
 #include "shim/syscalls/credentials.h"
 #include "shim/syscalls/targets.h"
+#include "shim/table/handlers.h"
 
 namespace litebox::syscalls {
 namespace {
@@ -16,10 +17,14 @@ using kernel::CapabilitySets;
 // The number of 32-bit words of each set, or nothing for an unknown version: the caller is then told the newest one.
 std::optional<size_t> words_of(uint32_t version) {
   switch (version) {
-    case _LINUX_CAPABILITY_VERSION_1: return _LINUX_CAPABILITY_U32S_1;
-    case _LINUX_CAPABILITY_VERSION_2: return _LINUX_CAPABILITY_U32S_2;
-    case _LINUX_CAPABILITY_VERSION_3: return _LINUX_CAPABILITY_U32S_3;
-    default: return {};
+    case _LINUX_CAPABILITY_VERSION_1:
+      return _LINUX_CAPABILITY_U32S_1;
+    case _LINUX_CAPABILITY_VERSION_2:
+      return _LINUX_CAPABILITY_U32S_2;
+    case _LINUX_CAPABILITY_VERSION_3:
+      return _LINUX_CAPABILITY_U32S_3;
+    default:
+      return {};
   }
 }
 

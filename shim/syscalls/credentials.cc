@@ -8,6 +8,7 @@
 
 #include "shim/syscalls/call.h"
 #include "shim/syscalls/credentials.h"
+#include "shim/table/handlers.h"
 
 namespace litebox::syscalls {
 namespace {

@@ -5,6 +5,7 @@
 #include "shim/kernel/capabilities.h"
 #include "shim/syscalls/call.h"
 #include "shim/syscalls/credentials.h"
+#include "shim/table/handlers.h"
 
 namespace litebox::syscalls {
 namespace {
@@ -37,7 +38,8 @@ Reply ambient(const Call& call) {
     case PR_CAP_AMBIENT_LOWER:
       return Reply::from(
           change_credentials(call, [capability](Credentials& c) { return kernel::lower_ambient(c, capability); }));
-    default: return Reply::error(EINVAL);
+    default:
+      return Reply::error(EINVAL);
   }
 }
 
@@ -59,21 +61,28 @@ Reply get_no_new_privileges(const Call& call) {
 
 Reply sys_prctl(Call& call) {
   switch (call.integer(0)) {
-    case PR_CAPBSET_READ: return read_bounding_set(call);
+    case PR_CAPBSET_READ:
+      return read_bounding_set(call);
     case PR_CAPBSET_DROP:
       return Reply::from(
           change_credentials(call, [&call](Credentials& c) { return kernel::drop_from_bounding_set(c, call.raw(1)); }));
-    case PR_CAP_AMBIENT: return ambient(call);
-    case PR_GET_SECUREBITS: return Reply::value(call.credentials().securebits);
+    case PR_CAP_AMBIENT:
+      return ambient(call);
+    case PR_GET_SECUREBITS:
+      return Reply::value(call.credentials().securebits);
     case PR_SET_SECUREBITS:
       return Reply::from(change_credentials(call, [&call](Credentials& c) { return kernel::set_securebits(c, call.raw(1)); }));
-    case PR_GET_KEEPCAPS: return Reply::value(kernel::has_securebit(call.credentials(), SECURE_KEEP_CAPS) ? 1 : 0);
+    case PR_GET_KEEPCAPS:
+      return Reply::value(kernel::has_securebit(call.credentials(), SECURE_KEEP_CAPS) ? 1 : 0);
     case PR_SET_KEEPCAPS:
       return Reply::from(
           change_credentials(call, [&call](Credentials& c) { return kernel::set_keep_capabilities(c, call.raw(1)); }));
-    case PR_SET_NO_NEW_PRIVS: return set_no_new_privileges(call);
-    case PR_GET_NO_NEW_PRIVS: return get_no_new_privileges(call);
-    default: return Reply::error(EINVAL);
+    case PR_SET_NO_NEW_PRIVS:
+      return set_no_new_privileges(call);
+    case PR_GET_NO_NEW_PRIVS:
+      return get_no_new_privileges(call);
+    default:
+      return Reply::error(EINVAL);
   }
 }
 

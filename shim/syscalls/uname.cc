@@ -10,6 +10,7 @@
 #include <string>
 
 #include "shim/syscalls/call.h"
+#include "shim/table/handlers.h"
 
 namespace litebox::syscalls {
 namespace {
