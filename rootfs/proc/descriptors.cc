@@ -60,6 +60,13 @@ Result<Location> locate_descriptor(const ProcessContext& context, const Subject&
   return view.tree().locate(file.get());
 }
 
+// The name of a file that lies in no mount of the tree: of one that came from outside no more than its last component is
+// shown, but for a device, which is nobody's (/dev/null); what only looks like a path, a memfd, has a name of its own.
+std::string name_outside(const std::string& host_path, mode_t type) {
+  if (is_anonymous_name(host_path) || (S_ISCHR(type) && host_path.rfind("/dev/", 0) == 0)) return host_path;
+  return "(unreachable)" + host_path.substr(host_path.rfind('/'));
+}
+
 // fs/proc/fd.c, proc_fd_link.
 class DescriptorLink final : public MagicLink {
  public:
@@ -71,8 +78,7 @@ class DescriptorLink final : public MagicLink {
     auto host = context().host->read_link("fd/" + name_);
     if (!host || host->empty() || host->front() != '/') return host;
     LITEBOX_ASSIGN(const Location location, locate_descriptor(context(), subject, name_, *host));
-    // A guest's own memfd has no place in the tree, and its name is its own.
-    if (is_anonymous_name(*host) && location.node->host_fd() >= 0) return host;
+    if (location.mount->id == 0) return name_outside(*host, location.node->type());
     return visible_path(*context().view, subject, location);
   }
 
