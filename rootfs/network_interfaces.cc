@@ -62,8 +62,10 @@ Result<std::string> type(const Interface& interface) {
 
 Result<std::string> flags(const Interface& interface) {
   LITEBOX_ASSIGN(const struct ifreq answer, interface.ask(SIOCGIFFLAGS));
+  // Without what the request adds from the operational state (net/core/dev.c, dev_get_flags).
+  const unsigned bits = static_cast<unsigned short>(answer.ifr_flags) & ~static_cast<unsigned>(IFF_RUNNING);
   std::array<char, 16> text;
-  std::snprintf(text.data(), text.size(), "0x%x\n", static_cast<unsigned>(static_cast<unsigned short>(answer.ifr_flags)));
+  std::snprintf(text.data(), text.size(), "0x%x\n", bits);
   return std::string(text.data());
 }
 

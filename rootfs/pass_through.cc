@@ -18,7 +18,7 @@ HostSource::HostSource(const std::string& directory, Filter filter)
 
 Result<Fd> HostSource::open(const std::string& path, int flags) const {
   struct open_how how {};
-  how.flags = static_cast<unsigned>(flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
+  how.flags = static_cast<unsigned>(flags | O_CLOEXEC | O_NOFOLLOW);
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
   const char* const name = path.empty() ? "." : path.c_str();
   const long fd = ::syscall(SYS_openat2, directory_.get(), name, &how, sizeof how);

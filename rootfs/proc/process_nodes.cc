@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "rootfs/tree.h"
 
@@ -33,6 +34,11 @@ Result<struct statx> ProcessHostFile::status(const Subject& subject) {
   if (::fstat(fd.get(), &host) != 0) return last_error();
   LITEBOX_ASSIGN(const struct statx status, SyntheticNode::status(subject));
   return with_numbers_of(status, host);
+}
+
+Status ProcessHostFile::check_access(const Subject& subject, int mask) {
+  if ((mask & W_OK) != 0 && (attributes().mode & 0222U) == 0) return Error(EACCES);
+  return OfProcess::check_access(subject, mask);
 }
 
 Status ProcessHostFile::truncate(const Subject& subject, int64_t /*length*/) { return check_access(subject, W_OK); }
