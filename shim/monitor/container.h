@@ -11,16 +11,16 @@ namespace litebox::monitor {
 
 struct ContainerSetup {
   std::string id;
-  oci::Config config;          // parsed and validated
-  std::string bundle;          // absolute
-  std::string state_directory; // <root>/<id>, 0700; control.sock and scratch/ are made in it
-  Fd standard_io[3];           // the container's 0, 1, 2
-  std::vector<Fd> preserved;   // reach the program as 3, 4, ...
-  Fd terminal;                 // the slave end when process.terminal, else none
-  Fd ready;                    // written once: "ok\n" when created (control.sock listens, init waits), else an error line
-  Fd exit_status;              // the wait status of init, 4 bytes, once, when it has ended and no guest is left
+  oci::Config config;           // parsed and validated
+  std::string bundle;           // absolute
+  std::string state_directory;  // <root>/<id>, 0700; control.sock and scratch/ are made in it
+  Fd standard_io[3];            // the container's 0, 1, 2
+  std::vector<Fd> preserved;    // reach the program as 3, 4, ...
+  Fd terminal;                  // the slave end when process.terminal, else none
+  Fd ready;                     // written once: "ok\n" when created (control.sock listens, init waits), else an error line
+  Fd exit_status;               // the wait status of init, 4 bytes, once, when it has ended and no guest is left
   std::string init_cgroup_procs[16];  // cgroup.procs files that init joins before it runs; empty ones are skipped
-  bool debug = false;          // trace system calls to the log
+  bool debug = false;                 // trace system calls to the log
 };
 
 // Runs the monitor in the calling process, single-threaded until now, and returns its exit code when the container has

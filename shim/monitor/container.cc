@@ -1,0 +1,206 @@
+#include "shim/monitor/container.h"
+
+#include <fcntl.h>
+#include <sys/capability.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <optional>
+
+#include "base/log.h"
+#include "rootfs/container_tree.h"
+#include "shim/filter/filter.h"
+#include "shim/guest/blob_image.h"
+#include "shim/kernel/pidfd.h"
+#include "shim/kernel/signals.h"
+#include "shim/kernel/world.h"
+#include "shim/monitor/confinement.h"
+#include "shim/monitor/control_protocol.h"
+#include "shim/monitor/control_server.h"
+#include "shim/monitor/exec_service.h"
+#include "shim/monitor/forker.h"
+#include "shim/monitor/launcher.h"
+#include "shim/monitor/listener.h"
+#include "shim/monitor/notification_loop.h"
+
+namespace litebox::monitor {
+namespace {
+
+constexpr int kEndTimeoutMs = 10000;
+
+bool has_capability(cap_value_t capability) {
+  const std::unique_ptr<std::remove_pointer_t<cap_t>, int (*)(void*)> set(::cap_get_proc(), ::cap_free);
+  cap_flag_value_t value = CAP_CLEAR;
+  return set != nullptr && ::cap_get_flag(set.get(), capability, CAP_EFFECTIVE, &value) == 0 && value == CAP_SET;
+}
+
+bool may_change_owners() {
+  return ::geteuid() == 0 && has_capability(CAP_CHOWN) && has_capability(CAP_SETUID) && has_capability(CAP_SETGID) &&
+         has_capability(CAP_DAC_OVERRIDE) && has_capability(CAP_FOWNER);
+}
+
+kernel::Mode choose_mode(const oci::Config& config) {
+  kernel::Mode mode;
+  mode.recorded_ownership = !may_change_owners();
+  const oci::Namespace* network = config.linux.find_namespace(oci::NamespaceType::network);
+  mode.host_network = network == nullptr;
+  // The keeper has joined or made the namespace before the monitor was forked.
+  mode.own_network = network != nullptr && (!network->path.empty() || has_capability(CAP_SYS_ADMIN));
+  mode.confined_root = has_capability(CAP_SYS_CHROOT);
+  mode.signal_scope = landlock_scopes_signals();
+  return mode;
+}
+
+table::Conditions conditions_of(const kernel::Mode& mode) {
+  table::Conditions conditions;
+  conditions.recorded_ownership = mode.recorded_ownership;
+  conditions.own_network = mode.own_network;
+  conditions.host_network = mode.host_network;
+  conditions.confined_root = mode.confined_root;
+  conditions.signal_scope = mode.signal_scope;
+  return conditions;
+}
+
+// The blob as a sealed memfd that nobody has open for writing.
+Result<Fd> make_loader() {
+  const Fd writable(::memfd_create("litebox", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!writable) return last_error("memfd_create");
+  const auto image = blob_image();
+  if (::write(writable.get(), image.data(), image.size()) != static_cast<ssize_t>(image.size())) {
+    return last_error("writing the loader");
+  }
+  if (::fchmod(writable.get(), 0555) != 0 ||
+      ::fcntl(writable.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0) {
+    return last_error("sealing the loader");
+  }
+  Fd readable(::open(("/proc/self/fd/" + std::to_string(writable.get())).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!readable) return last_error("reopening the loader");
+  return readable;
+}
+
+// The monitor with all its parts, in the order in which they depend on each other.
+class Container {
+ public:
+  explicit Container(ContainerSetup setup)
+      : setup_(std::move(setup)), mode_(choose_mode(setup_.config)), world_(setup_.config, mode_) {}
+
+  Status create() {
+    LITEBOX_TRY(prepare_directories());
+    LITEBOX_TRY(build_tree());
+    LITEBOX_TRY(start_confined());
+    return prepare_init();
+  }
+
+  // Serves until the end; the wait status of init.
+  int run(int keeper_pidfd) {
+    const int status = server_->serve(std::move(*init_), keeper_pidfd);
+    const Status ended = kernel::kill_all(world_, kEndTimeoutMs);
+    if (!ended.ok()) log::warning(ended.error().message());
+    return status;
+  }
+
+  void report_ready(const std::string& text) {
+    (void)::write(setup_.ready.get(), text.data(), text.size());
+    setup_.ready.reset();
+    for (Fd& fd : setup_.standard_io) fd.reset();
+    setup_.terminal.reset();
+    setup_.preserved.clear();
+  }
+
+  void report_exit(int status) { (void)::write(setup_.exit_status.get(), &status, sizeof status); }
+
+ private:
+  Status prepare_directories() {
+    for (const char* name : {"scratch", "empty"}) {
+      const std::string path = setup_.state_directory + "/" + name;
+      if (::mkdir(path.c_str(), name[0] == 'e' ? 0555 : 0700) != 0 && errno != EEXIST) return last_error("mkdir " + path);
+    }
+    return {};
+  }
+
+  Status build_tree() {
+    rootfs::TreeOptions options;
+    options.ownership = mode_.recorded_ownership ? rootfs::Ownership::recorded : rootfs::Ownership::native;
+    options.bundle = setup_.bundle;
+    options.scratch = setup_.state_directory + "/scratch";
+    options.may_mount = has_capability(CAP_SYS_ADMIN);
+    options.view = &world_;
+    LITEBOX_ASSIGN(auto tree, rootfs::build_tree(setup_.config, options));
+    world_.set_tree(std::move(tree));
+    return {};
+  }
+
+  Status start_confined() {
+    Confinement confinement;
+    if (mode_.confined_root) confinement.empty_directory = setup_.state_directory + "/empty";
+    confinement.network = mode_.own_network || mode_.host_network;
+    confinement.filter = filter::compile(conditions_of(mode_));
+    LITEBOX_ASSIGN(Fd listener, forker_.start(std::move(confinement)));
+    listener_.emplace(std::move(listener));
+    LITEBOX_ASSIGN(Fd loader, make_loader());
+    execs_.emplace(world_, *listener_, std::move(loader));
+    loop_.emplace(world_, *listener_, *execs_);
+    loop_->start();
+    return {};
+  }
+
+  Status prepare_init() {
+    std::vector<std::string> cgroups;
+    for (const std::string& file : setup_.init_cgroup_procs) {
+      if (!file.empty()) cgroups.push_back(file);
+    }
+    launcher_.emplace(world_, forker_, *execs_, *loop_, std::move(cgroups));
+    server_.emplace(world_, *launcher_, *loop_, *execs_);
+    LITEBOX_TRY(server_->listen(setup_.state_directory + "/" + kControlSocketName));
+    if (!setup_.config.process) return Error("process: missing");
+    LaunchRequest request;
+    request.process = &*setup_.config.process;
+    request.init = true;
+    for (size_t i = 0; i < 3; ++i) {
+      request.standard_io[i] = setup_.terminal ? setup_.terminal.get() : setup_.standard_io[i].get();
+    }
+    for (const Fd& fd : setup_.preserved) request.preserved.push_back(fd.get());
+    LITEBOX_ASSIGN(init_, launcher_->prepare(request, [this] { server_->init_executed(); }));
+    return {};
+  }
+
+  ContainerSetup setup_;
+  kernel::Mode mode_;
+  kernel::World world_;
+  Forker forker_;
+  std::optional<Listener> listener_;
+  std::optional<ExecService> execs_;
+  std::optional<NotificationLoop> loop_;
+  std::optional<Launcher> launcher_;
+  std::optional<ControlServer> server_;
+  std::optional<Launched> init_;
+};
+
+}  // namespace
+
+int run_container(ContainerSetup setup) {
+  (void)::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  ::umask(0);
+  ::signal(SIGPIPE, SIG_IGN);
+  const auto keeper = kernel::open_pidfd(HostPid(::getppid()));
+  // Never destroyed: its threads use it until the process ends.
+  auto* container = new Container(std::move(setup));
+  if (!keeper.ok()) {
+    container->report_ready("the keeper has died\n");
+    ::_exit(1);
+  }
+  const Status created = container->create();
+  if (!created.ok()) {
+    container->report_ready(created.error().message() + "\n");
+    ::_exit(1);
+  }
+  container->report_ready("ok\n");
+  container->report_exit(container->run(keeper->get()));
+  ::_exit(0);
+}
+
+}  // namespace litebox::monitor

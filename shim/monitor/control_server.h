@@ -1,0 +1,66 @@
+// Serves control.sock (control_protocol.h) and waits for the ends of init, of exec'd processes and of the keeper: the main
+// thread of the monitor.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "shim/kernel/world.h"
+#include "shim/monitor/launcher.h"
+
+namespace litebox::monitor {
+
+class ControlServer {
+ public:
+  ControlServer(kernel::World& world, Launcher& launcher, NotificationLoop& loop, ExecService& execs);
+
+  // Binds the socket (0600) at `path`.
+  Status listen(const std::string& path);
+
+  // To be called, from any thread, when init's program has been executed for certain.
+  void init_executed();
+
+  // Serves until init has ended and returns its wait status. The keeper's end ends init.
+  int serve(Launched init, int keeper_pidfd);
+
+ private:
+  struct Connection {
+    Fd socket;
+    bool waits_for_start = false;
+  };
+  // A process made by exec, with the connection that made it.
+  struct Executed {
+    Launched launched;
+    int connection = -1;  // the socket's number; -1 when it has gone
+  };
+  struct Message;
+
+  void accept_connection();
+  // False when the connection is to be closed.
+  bool serve_message(Connection& connection);
+  std::string handle(Connection& connection, const Message& message);
+  std::string handle_exec(Connection& connection, const Message& message);
+  std::string handle_kill(const Message& message);
+  void reap_executed();
+  void answer_starters();
+
+  kernel::World& world_;
+  Launcher& launcher_;
+  NotificationLoop& loop_;
+  ExecService& execs_;
+  Fd socket_;
+  Fd wake_;  // eventfd: init_executed
+  std::vector<Connection> connections_;
+  std::vector<Executed> executed_;
+  std::optional<Launched> init_;
+  bool started_ = false;  // init has been let go
+  bool running_ = false;  // init's program has been executed
+};
+
+}  // namespace litebox::monitor

@@ -1,0 +1,228 @@
+#include "shim/monitor/exec_service.h"
+
+#include <fcntl.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <csignal>
+#include <cstring>
+#include <string>
+
+#include "base/log.h"
+#include "shim/guest/abi.h"
+#include "shim/kernel/pidfd.h"
+
+namespace litebox::monitor {
+namespace {
+
+constexpr uint64_t kAfterNudgeSyscall = abi::kNudgeEntry + 2;  // where the instruction pointer is during the nudged call
+
+void kill_guest(HostPid process) {
+  const auto pidfd = kernel::open_pidfd(process);
+  if (pidfd.ok()) (void)kernel::send_signal(pidfd->get(), SIGKILL);
+}
+
+std::string launch_message(const kernel::ExecPlan& plan, int program_fd, int interpreter_fd, uint64_t random_seed) {
+  std::string strings = plan.execfn;
+  strings += '\0';
+  for (const std::string& text : plan.prefix) {
+    strings += text;
+    strings += '\0';
+  }
+  abi::Launch launch{};
+  launch.version = abi::kAbiVersion;
+  launch.program_fd = program_fd;
+  launch.interpreter_fd = interpreter_fd;
+  launch.uid = plan.credentials->uid;
+  launch.euid = plan.credentials->euid;
+  launch.gid = plan.credentials->gid;
+  launch.egid = plan.credentials->egid;
+  launch.secure = plan.secure ? 1 : 0;
+  launch.prefix_count = static_cast<uint32_t>(plan.prefix.size());
+  launch.strings_size = static_cast<uint32_t>(strings.size());
+  launch.random_seed = random_seed;
+  std::memcpy(launch.comm, plan.comm.data(), std::min(plan.comm.size(), sizeof launch.comm - 1));
+  std::string message(reinterpret_cast<const char*>(&launch), sizeof launch);
+  message += strings;
+  return message;
+}
+
+uint64_t random_seed() {
+  uint64_t seed = 0;
+  while (seed == 0 && ::getrandom(&seed, sizeof seed, 0) == sizeof seed) continue;
+  return seed;
+}
+
+}  // namespace
+
+ExecService::ExecService(kernel::World& world, const Listener& listener, Fd loader)
+    : world_(world), listener_(listener), loader_(std::move(loader)) {}
+
+void ExecService::expect(HostPid process, std::unique_ptr<kernel::ExecPlan> plan, std::function<void()> done) {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  expected_[process] = Expected{std::move(plan), std::move(done)};
+}
+
+void ExecService::forget(HostPid process) {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  expected_.erase(process);
+}
+
+void ExecService::begin_exec(const WaitingCall& call, HostPid process, syscalls::Reply::Exec request) {
+  const auto loader_fd = listener_.install(call.notification_id, loader_.get(), true);
+  if (!loader_fd.ok()) {
+    (void)listener_.answer(call.notification_id, -loader_fd.error().number());
+    return;
+  }
+  const Status exchanged = exchange_registers(listener_, call, [&](user_regs_struct& registers) {
+    Nudged nudged_thread;
+    nudged_thread.stage = Stage::executing;
+    nudged_thread.process = process;
+    nudged_thread.original = registers;
+    nudged_thread.loader_fd = *loader_fd;
+    nudged_thread.plan = std::move(request.plan);
+    registers = nudged(
+        registers, SYS_execveat,
+        {static_cast<uint64_t>(*loader_fd), abi::kEmptyString, request.argv.value(), request.envp.value(), AT_EMPTY_PATH, 0});
+    const std::lock_guard<std::mutex> guard(mutex_);
+    nudged_[call.thread] = std::move(nudged_thread);
+  });
+  if (!exchanged.ok()) (void)listener_.answer(call.notification_id, -EPERM);
+}
+
+void ExecService::begin_call(const WaitingCall& call, const syscalls::Reply::InGuest& request) {
+  const Status exchanged = exchange_registers(listener_, call, [&](user_regs_struct& registers) {
+    Nudged nudged_thread;
+    nudged_thread.original = registers;
+    registers = nudged(registers, request.number, request.arguments);
+    const std::lock_guard<std::mutex> guard(mutex_);
+    nudged_[call.thread] = std::move(nudged_thread);
+  });
+  if (!exchanged.ok()) (void)listener_.answer(call.notification_id, -EPERM);
+}
+
+bool ExecService::handle(const seccomp_notif& notification, HostPid process, bool direct_child) {
+  switch (static_cast<uint32_t>(notification.data.nr)) {
+    case abi::kHypercallHello:
+      hello(notification, process);
+      return true;
+    case abi::kHypercallDone:
+      done(notification, direct_child);
+      return true;
+    case abi::kHypercallFailed:
+      log::debug("the loader gave up: " + Error(static_cast<int>(notification.data.args[0])).message());
+      kill_guest(process);
+      return true;
+    case SYS_execveat:
+      if (!may_execute(notification, process)) return false;
+      (void)listener_.proceed(notification.id);
+      return true;
+    default:
+      return false;
+  }
+}
+
+// The one state in which a native execveat goes on: this thread was sent to do it by begin_exec, or its process was forked by
+// the monitor for it. Every argument is harmless then: Landlock lets nothing but memfds be executed, and what ran without
+// being the loader gets no program (runs_the_loader).
+bool ExecService::may_execute(const seccomp_notif& notification, HostPid process) {
+  const HostPid thread(static_cast<pid_t>(notification.pid));
+  const std::lock_guard<std::mutex> guard(mutex_);
+  if (expected_.count(process) != 0) return true;
+  const auto found = nudged_.find(thread);
+  if (found == nudged_.end() || found->second.stage != Stage::executing ||
+      notification.data.instruction_pointer != kAfterNudgeSyscall) {
+    return false;
+  }
+  executing_[process] = thread;
+  return true;
+}
+
+bool ExecService::runs_the_loader(HostPid process) const {
+  struct stat running {};
+  struct stat loader {};
+  const std::string link = "/proc/" + std::to_string(process.value()) + "/exe";
+  return ::stat(link.c_str(), &running) == 0 && ::fstat(loader_.get(), &loader) == 0 && running.st_dev == loader.st_dev &&
+         running.st_ino == loader.st_ino;
+}
+
+void ExecService::hello(const seccomp_notif& notification, HostPid process) {
+  std::unique_ptr<kernel::ExecPlan> plan;
+  std::function<void()> done;
+  {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    if (const auto expected = expected_.find(process); expected != expected_.end()) {
+      plan = std::move(expected->second.plan);
+      done = std::move(expected->second.done);
+      expected_.erase(expected);
+    } else if (const auto executing = executing_.find(process); executing != executing_.end()) {
+      if (const auto found = nudged_.find(executing->second); found != nudged_.end()) {
+        plan = std::move(found->second.plan);
+        nudged_.erase(found);
+      }
+      executing_.erase(executing);
+    }
+  }
+  if (plan == nullptr || !runs_the_loader(process)) {
+    kill_guest(process);
+    return;
+  }
+  const Status handed = hand_over(notification, process, *plan);
+  (void)listener_.answer(notification.id, handed.ok() ? 0 : -handed.error().number());
+  if (done) done();
+}
+
+Status ExecService::hand_over(const seccomp_notif& notification, HostPid process, kernel::ExecPlan& plan) {
+  LITEBOX_ASSIGN(const int program_fd, listener_.install(notification.id, plan.program.get(), true));
+  int interpreter_fd = -1;
+  if (plan.interpreter) {
+    LITEBOX_ASSIGN(interpreter_fd, listener_.install(notification.id, plan.interpreter.get(), true));
+  }
+  const std::string message = launch_message(plan, program_fd, interpreter_fd, random_seed());
+  if (message.size() > notification.data.args[1]) return Error(E2BIG);
+  const kernel::GuestMemory memory(process);
+  LITEBOX_TRY(memory.write(GuestAddress(notification.data.args[0]), message.data(), message.size()));
+  return world_.update(process, [&plan](kernel::ProcessState& state) -> Status {
+    state.credentials = plan.credentials;
+    state.identity = kernel::identity_of(*plan.credentials);
+    state.executable = plan.executable;
+    state.executable_path = plan.executable_path;
+    return {};
+  });
+}
+
+void ExecService::done(const seccomp_notif& notification, bool direct_child) {
+  const HostPid thread(static_cast<pid_t>(notification.pid));
+  const WaitingCall call{thread, direct_child, notification.id, notification.data.instruction_pointer};
+  Nudged current;
+  {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    const auto found = nudged_.find(thread);
+    if (found == nudged_.end()) {
+      kill_guest(thread);  // a jump into the blob without a nudge: there is nowhere to send it back to
+      return;
+    }
+    current = std::move(found->second);
+    nudged_.erase(found);
+    if (current.stage == Stage::executing) executing_.erase(current.process);
+  }
+  if (current.stage == Stage::executing) {
+    current.result = static_cast<int64_t>(notification.data.args[0]);
+    current.stage = Stage::closing;
+    current.plan.reset();
+    (void)exchange_registers(listener_, call, [&](user_regs_struct& registers) {
+      registers = nudged(current.original, SYS_close, {static_cast<uint64_t>(current.loader_fd), 0, 0, 0, 0, 0});
+      const std::lock_guard<std::mutex> guard(mutex_);
+      nudged_[thread] = std::move(current);
+    });
+    return;
+  }
+  if (current.stage == Stage::calling) current.result = static_cast<int64_t>(notification.data.args[0]);
+  (void)exchange_registers(listener_, call, [&](user_regs_struct& registers) {
+    registers = current.original;
+    registers.rax = static_cast<unsigned long long>(current.result);
+  });
+}
+
+}  // namespace litebox::monitor

@@ -1,0 +1,123 @@
+#include "shim/monitor/notification_loop.h"
+
+#include <csignal>
+#include <string>
+
+#include "base/log.h"
+#include "shim/kernel/pidfd.h"
+#include "shim/syscalls/dispatch.h"
+
+namespace litebox::monitor {
+namespace {
+
+thread_local bool has_role = false;
+
+}  // namespace
+
+NotificationLoop::NotificationLoop(kernel::World& world, const Listener& listener, ExecService& execs)
+    : world_(world), listener_(listener), execs_(execs) {}
+
+void NotificationLoop::start() {
+  std::thread([this] { run(); }).detach();
+}
+
+void NotificationLoop::run() {
+  while (true) {
+    if (!has_role) {
+      std::unique_lock<std::mutex> lock(role_mutex_);
+      ++idle_;
+      role_free_.wait(lock, [this] { return !received_; });
+      --idle_;
+      received_ = true;
+      has_role = true;
+    }
+    const auto notification = listener_.receive();
+    if (!notification.ok()) {
+      if (notification.error().number() == ENODEV) return;  // no guest is left, and none can come
+      continue;
+    }
+    handle(*notification);
+  }
+}
+
+void NotificationLoop::while_blocking(const std::function<void()>& work) {
+  if (has_role) {
+    has_role = false;
+    const std::lock_guard<std::mutex> guard(role_mutex_);
+    received_ = false;
+    if (idle_ == 0) {
+      std::thread([this] { run(); }).detach();
+    } else {
+      role_free_.notify_one();
+    }
+  }
+  work();
+}
+
+void NotificationLoop::add_direct_child(HostPid process) {
+  const std::lock_guard<std::mutex> guard(children_mutex_);
+  direct_children_.insert(process);
+}
+
+void NotificationLoop::remove_direct_child(HostPid process) {
+  const std::lock_guard<std::mutex> guard(children_mutex_);
+  direct_children_.erase(process);
+}
+
+bool NotificationLoop::is_direct_child(HostPid process) {
+  const std::lock_guard<std::mutex> guard(children_mutex_);
+  return direct_children_.count(process) != 0;
+}
+
+void NotificationLoop::handle(const seccomp_notif& notification) {
+  const HostPid thread(static_cast<pid_t>(notification.pid));
+  const auto entry = threads_.find(thread);
+  if (!entry.ok()) {
+    (void)listener_.answer(notification.id, -ESRCH);
+    return;
+  }
+  const HostPid process = (*entry)->process;
+  const bool direct_child = is_direct_child(thread);
+  if (execs_.handle(notification, process, direct_child)) return;
+
+  auto state = world_.state_of(thread);
+  if (!state.ok()) {
+    // Under the filter but without a state: nothing that this monitor made. It gets nothing.
+    (void)kernel::send_signal((*entry)->pidfd.get(), SIGKILL);
+    return;
+  }
+  syscalls::Call call{world_,
+                      *this,
+                      thread,
+                      process,
+                      (*entry)->pidfd.get(),
+                      notification.id,
+                      notification.data.nr,
+                      {notification.data.args[0], notification.data.args[1], notification.data.args[2],
+                       notification.data.args[3], notification.data.args[4], notification.data.args[5]},
+                      notification.data.instruction_pointer,
+                      std::move(state).value(),
+                      kernel::GuestMemory(thread)};
+  const syscalls::Handler handler = syscalls::find_handler(call.number);
+  syscalls::Reply reply = handler != nullptr ? handler(call) : syscalls::Reply::error(ENOSYS);
+  apply(reply, {thread, direct_child, notification.id, notification.data.instruction_pointer}, process);
+}
+
+void NotificationLoop::apply(syscalls::Reply& reply, const WaitingCall& call, HostPid process) {
+  using syscalls::Reply;
+  // A failing answer means that the task has died, which needs none.
+  if (const auto* value = std::get_if<Reply::Value>(&reply.kind())) {
+    (void)listener_.answer(call.notification_id, value->value);
+  } else if (const auto* install = std::get_if<Reply::InstallFd>(&reply.kind())) {
+    const Status answered = listener_.answer_with_fd(call.notification_id, install->fd.get(), install->close_on_exec);
+    if (!answered.ok()) (void)listener_.answer(call.notification_id, -answered.error().number());
+  } else if (std::holds_alternative<Reply::Proceed>(reply.kind())) {
+    (void)listener_.proceed(call.notification_id);
+  } else if (const auto* in_guest = std::get_if<Reply::InGuest>(&reply.kind())) {
+    execs_.begin_call(call, *in_guest);
+  } else if (auto* exec = std::get_if<Reply::Exec>(&reply.kind())) {
+    execs_.begin_exec(call, process, std::move(*exec));
+  }
+}
+
+}  // namespace litebox::monitor
