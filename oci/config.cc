@@ -129,6 +129,13 @@ Config read_config(const Value& value) {
     if (value[platform].present()) config.other_platforms.emplace_back(platform);
   }
 
+  // Another way to say the domain name.
+  if (const auto name = config.linux.sysctl.find("kernel/domainname"); name != config.linux.sysctl.end()) {
+    if (!config.domainname.empty() && config.domainname != name->second) {
+      value["domainname"].complain("conflicts with the sysctl kernel.domainname");
+    }
+    config.domainname = name->second;
+  }
   if (!config.linux.find_namespace(NamespaceType::uts)) {
     if (!config.hostname.empty()) value["hostname"].complain("needs a uts namespace");
     if (!config.domainname.empty()) value["domainname"].complain("needs a uts namespace");

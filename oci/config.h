@@ -57,7 +57,7 @@ struct Config {
   std::vector<Mount> mounts;       // in the order in which they are mounted
   std::optional<Process> process;  // required by `start`
   std::string hostname;            // empty: unset
-  std::string domainname;
+  std::string domainname;          // also from the sysctl kernel.domainname
   Hooks hooks;
   std::map<std::string, std::string> annotations;
   Linux linux;                               // all defaults when config.json has none

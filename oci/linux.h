@@ -83,7 +83,7 @@ struct Linux {
   std::map<std::string, NetDevice> net_devices;  // by the host's name
   std::string cgroups_path;                      // as written; empty: unset
   std::optional<Resources> resources;
-  std::map<std::string, std::string> sysctl;
+  std::map<std::string, std::string> sysctl;  // by path below /proc/sys: "net/ipv4/ip_forward", whichever way it was written
   std::optional<Seccomp> seccomp;
   std::string rootfs_propagation;  // "shared", ...; empty: unset
   std::vector<std::string> masked_paths;

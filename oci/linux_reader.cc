@@ -103,20 +103,28 @@ std::map<std::string, NetDevice> read_net_devices(const Value& value) {
   return devices;
 }
 
+// The path below /proc/sys of a sysctl's name; empty for what is none. As in sysctl(8), the first separator decides: after a
+// "/" a "." is part of a name, after a "." a "/" stands for one ("net.ipv4.conf.eth0/1.forwarding").
+std::string sysctl_path(const std::string& name) {
+  std::string path = name;
+  if (const size_t first = name.find_first_of("./"); first != std::string::npos && name[first] == '.') {
+    for (char& c : path) c = c == '.' ? '/' : c == '/' ? '.' : c;
+  }
+  for (size_t start = 0; start <= path.size();) {
+    const size_t end = std::min(path.find('/', start), path.size());
+    const std::string_view part = std::string_view(path).substr(start, end - start);
+    if (part.empty() || part == "." || part == "..") return {};
+    start = end + 1;
+  }
+  return path;
+}
+
 std::map<std::string, std::string> read_sysctl(const Value& value) {
   std::map<std::string, std::string> result;
   for (const auto& [name, member] : value.members()) {
-    // sysctl(8) takes "/" for the separator when it comes first; either way no part may be empty or lead elsewhere.
-    const size_t first = name.find_first_of("./");
-    const char separator = first == std::string::npos ? '.' : name[first];
-    for (size_t start = 0; start <= name.size();) {
-      const size_t end = std::min(name.find(separator, start), name.size());
-      const std::string part = name.substr(start, end - start);
-      if (part.empty() || part == "." || part == "..")
-        member.complain("the name must be a sysctl's, as in \"net.ipv4.ip_forward\"");
-      start = end + 1;
-    }
-    result.emplace(name, member.text());
+    const std::string path = sysctl_path(name);
+    if (path.empty()) member.complain("the name must be a sysctl's, as in \"net.ipv4.ip_forward\"");
+    if (!result.emplace(path, member.text()).second) member.complain("given twice");
   }
   return result;
 }

@@ -156,27 +156,22 @@ Status check_seccomp(const Seccomp& seccomp) {
   return {};  // "If the SCMP_ACT_NOTIFY action is not used", listenerPath "is ignored".
 }
 
-bool starts_with_any(std::string_view name, std::initializer_list<std::string_view> prefixes) {
-  return std::any_of(prefixes.begin(), prefixes.end(), [&](std::string_view prefix) { return name.starts_with(prefix); });
-}
-
-Status check_sysctl(const Linux& linux) {
-  for (const auto& [name, value] : linux.sysctl) {
-    std::string dotted = name;
-    if (const size_t first = name.find_first_of("./"); first != std::string::npos && name[first] == '/') {
-      std::replace(dotted.begin(), dotted.end(), '/', '.');
+Status check_sysctl(const Linux& linux, std::vector<std::string>& warnings) {
+  for (const auto& [path, value] : linux.sysctl) {
+    const std::string field = member_path("linux.sysctl", path);
+    if (path == "kernel/domainname") continue;  // has become the field domainname
+    if (path == "kernel/hostname") return Error(field + ": conflicts with the field hostname");
+    if (path.starts_with("kernel/msg") || path.starts_with("kernel/shm") || path == "kernel/sem" ||
+        path.starts_with("fs/mqueue/")) {
+      return unsupported(field, "a limit of System V IPC or message queues");
     }
-    const std::string field = member_path("linux.sysctl", name);
-    if (dotted == "kernel.hostname") return Error(field + ": conflicts with the field hostname");
-    if (dotted == "kernel.domainname") {
-      if (linux.find_namespace(NamespaceType::uts) == nullptr) return Error(field + ": needs a uts namespace");
-    } else if (starts_with_any(dotted, {"kernel.msg", "kernel.shm", "fs.mqueue."}) || dotted == "kernel.sem") {
-      if (linux.find_namespace(NamespaceType::ipc) == nullptr) return Error(field + ": needs an ipc namespace");
-    } else if (dotted.starts_with("net.")) {
-      if (linux.find_namespace(NamespaceType::network) == nullptr) return Error(field + ": needs a network namespace");
-    } else {
-      return Error(field + ": is the host's, not a container's");
+    if (!path.starts_with("net/")) return Error(field + ": is the host's, not a container's");
+    if (linux.find_namespace(NamespaceType::network) == nullptr) return Error(field + ": needs a network namespace");
+    // Engines set these two in every container, for unprivileged ping and ports; a container works without.
+    if (path != "net/ipv4/ping_group_range" && path != "net/ipv4/ip_unprivileged_port_start") {
+      return unsupported(field, "a sysctl of the network");
     }
+    warnings.push_back(field + ": not applied");
   }
   return {};
 }
@@ -197,7 +192,7 @@ Status check_linux(const Linux& linux, std::vector<std::string>& warnings) {
   if (linux.memory_policy) return unsupported("linux.memoryPolicy", "a memory policy");
   if (linux.personality && linux.personality->domain != "LINUX") return unsupported("linux.personality.domain", "LINUX32");
   if (linux.seccomp) LITEBOX_TRY(check_seccomp(*linux.seccomp));
-  return check_sysctl(linux);
+  return check_sysctl(linux, warnings);
 }
 
 }  // namespace

@@ -198,6 +198,7 @@ std::vector<Change> linux_changes() {
       {"cgroups_dots", "/linux/cgroupsPath", "/a/../../b", "linux.cgroupsPath: must not contain \"..\""},
       {"sysctl_dots", "/linux/sysctl/net~1..~1..~1x", "1",
        "linux.sysctl[\"net/../../x\"]: the name must be a sysctl's, as in \"net.ipv4.ip_forward\""},
+      {"sysctl_twice", "/linux/sysctl/net~1ipv4~1ip_forward", "1", "linux.sysctl[\"net/ipv4/ip_forward\"]: given twice"},
       {"sysctl_number", "/linux/sysctl/net.ipv4.ip_forward", 1, "linux.sysctl[\"net.ipv4.ip_forward\"]: must be a string"},
       {"propagation", "/linux/rootfsPropagation", "sideways", "linux.rootfsPropagation: unknown propagation \"sideways\""},
       {"masked_relative", "/linux/maskedPaths/0", "proc/kcore", "linux.maskedPaths[0]: must be an absolute path"},

@@ -114,7 +114,7 @@ TEST(OciConfig, ReadsDevicesAndPaths) {
   EXPECT_EQ(linux.personality->domain, "LINUX32");
   EXPECT_EQ(linux.memory_policy->mode, "MPOL_BIND");
   EXPECT_EQ(linux.memory_policy->nodes, "0-1");
-  EXPECT_EQ(linux.sysctl.at("net.ipv4.ip_forward"), "1");
+  EXPECT_THAT(linux.sysctl, ElementsAre(Pair("net/ipv4/conf/eth0.1/forwarding", "1"), Pair("net/ipv4/ip_forward", "1")));
 }
 
 TEST(OciConfig, ReadsResources) {
@@ -169,6 +169,22 @@ TEST(OciConfig, ReadsSeccomp) {
   EXPECT_EQ(seccomp.syscalls[1].args[0].value_two, UINT64_MAX);
   EXPECT_EQ(seccomp.syscalls[1].args[0].op, SeccompOperator::masked_equal);
   EXPECT_EQ(seccomp.syscalls[2].errno_ret, 1U);
+}
+
+TEST(OciConfig, WritesSysctlsAsPaths) {
+  nlohmann::json document = minimal();
+  document["linux"]["sysctl"] = {{"net.ipv4.conf.eth0/1.forwarding", "1"}, {"kernel/shmmax", "2"}, {"single", "3"}};
+  EXPECT_THAT(parse(document).linux.sysctl,
+              ElementsAre(Pair("kernel/shmmax", "2"), Pair("net/ipv4/conf/eth0.1/forwarding", "1"), Pair("single", "3")));
+}
+
+TEST(OciConfig, TakesTheDomainNameFromItsSysctl) {
+  nlohmann::json document = minimal();
+  document["linux"] = {{"namespaces", {{{"type", "uts"}}}}, {"sysctl", {{"kernel.domainname", "example.org"}}}};
+  EXPECT_EQ(parse(document).domainname, "example.org");
+  document["domainname"] = "other.org";
+  EXPECT_EQ(parse_config(document.dump()).error().message(),
+            "config.json: domainname: conflicts with the sysctl kernel.domainname");
 }
 
 TEST(OciConfig, ReadsNullAsAbsent) {

@@ -72,7 +72,7 @@ TEST(OciSupported, TakesTheHarmlessFormsOfTheSame) {
            {"/process/apparmorProfile", ""},
            {"/linux/personality", {{"domain", "LINUX"}}},
            {"/linux/seccomp", {{"defaultAction", "SCMP_ACT_ALLOW"}, {"listenerPath", "/run/agent"}}},
-           {"/linux/sysctl", {{"net.ipv4.ip_forward", "1"}, {"kernel.domainname", "x"}, {"kernel.shmmax", "1"}}},
+           {"/linux/sysctl", {{"kernel.domainname", "x"}}},
            {"/linux/rootfsPropagation", "rslave"}}) {
     const Answer answer = ask(pointer, value);
     EXPECT_EQ(answer.error, "") << pointer;
@@ -155,16 +155,24 @@ TEST(OciSupported, LooksAtMounts) {
 }
 
 TEST(OciSupported, TakesOnlyTheSysctlsOfAContainer) {
-  EXPECT_EQ(ask("/linux/sysctl", {{"vm.swappiness", "1"}}).error,
-            "linux.sysctl[\"vm.swappiness\"]: is the host's, not a container's");
-  EXPECT_EQ(ask("/linux/sysctl", {{"kernel/hostname", "x"}}).error,
-            "linux.sysctl[\"kernel/hostname\"]: conflicts with the field hostname");
+  const auto set = [](const char* name) { return ask("/linux/sysctl", {{name, "1"}}); };
+  EXPECT_EQ(set("vm.swappiness").error, "linux.sysctl[\"vm/swappiness\"]: is the host's, not a container's");
+  EXPECT_EQ(set("kernel/hostname").error, "linux.sysctl[\"kernel/hostname\"]: conflicts with the field hostname");
+  for (const char* name : {"kernel.shmmax", "kernel.sem", "kernel.msgmni", "fs.mqueue.msg_max"}) {
+    EXPECT_THAT(set(name).error,
+                ::testing::EndsWith(": a limit of System V IPC or message queues is not supported by litebox"));
+  }
+  EXPECT_EQ(set("net.core.somaxconn").error,
+            "linux.sysctl[\"net/core/somaxconn\"]: a sysctl of the network is not supported by litebox");
+  for (const char* name : {"net.ipv4.ping_group_range", "net.ipv4.ip_unprivileged_port_start"}) {
+    const Answer answer = set(name);
+    EXPECT_EQ(answer.error, "");
+    EXPECT_THAT(answer.warnings, ElementsAre(::testing::EndsWith(": not applied")));
+  }
   json document = base();
-  document["linux"]["namespaces"] = namespaces({"pid", "uts"});
-  document["linux"]["sysctl"] = {{"net.ipv4.ip_forward", "1"}};
-  EXPECT_EQ(ask(document).error, "linux.sysctl[\"net.ipv4.ip_forward\"]: needs a network namespace");
-  document["linux"]["sysctl"] = {{"fs.mqueue.msg_max", "1"}};
-  EXPECT_EQ(ask(document).error, "linux.sysctl[\"fs.mqueue.msg_max\"]: needs an ipc namespace");
+  document["linux"]["namespaces"] = namespaces({"pid", "uts", "ipc"});
+  document["linux"]["sysctl"] = {{"net.ipv4.ping_group_range", "1"}};
+  EXPECT_EQ(ask(document).error, "linux.sysctl[\"net/ipv4/ping_group_range\"]: needs a network namespace");
 }
 
 TEST(OciSupported, WarnsOfCapabilitiesThatCannotBeGranted) {
