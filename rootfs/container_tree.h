@@ -18,8 +18,12 @@ struct TreeOptions {
   std::string scratch;  // a private directory of this container (0700), for tmpfs without privilege and synthetic directories
   bool may_mount = false;               // CAP_SYS_ADMIN: a tmpfs is a real, detached one with its size limit
   const ContainerView* view = nullptr;  // what /proc and /sys show; outlives the tree
+  int terminal = -1;                    // an end of the process's terminal, which becomes /dev/console; borrowed
 };
 
+// Mountpoints that are missing are made, as directories or empty files, in the tree that they lie in. An error is one line
+// that names the field: "mounts[3] (/data): /srv/data: No such file or directory". Single-threaded, before guests run; changes
+// neither the host's mounts nor its mount namespaces.
 Result<std::shared_ptr<Tree>> build_tree(const oci::Config& config, const TreeOptions& options);
 
 }  // namespace litebox::rootfs

@@ -31,9 +31,17 @@ oci::DeviceRule allow(char type, std::optional<int64_t> major, std::optional<int
 
 }  // namespace
 
-DevicePolicy::DevicePolicy(const oci::Linux& config) {
+DevicePolicy::DevicePolicy(const oci::Linux& config, bool privileged) {
   if (config.resources) {
     for (const oci::DeviceRule& rule : config.resources->devices) rules_.push_back({rule, parse_access(rule.access)});
+  }
+  if (rules_.empty()) {
+    if (!privileged) rules_.push_back({allow('a', std::nullopt, std::nullopt), kAll});
+    for (const oci::Device& device : config.devices) {
+      if (device.type == oci::DeviceType::fifo) continue;
+      const char type = device.type == oci::DeviceType::block ? 'b' : 'c';
+      rules_.push_back({allow(type, device.major, device.minor), kAll});
+    }
   }
   // Any node may be made (it opens nothing); null, zero, full, random, urandom, tty, console, ptmx and the slaves are usable.
   rules_.push_back({allow('c', std::nullopt, std::nullopt), kMake});

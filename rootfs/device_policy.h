@@ -2,8 +2,8 @@
 //
 // The monitor opens files for the guests and is in no device cgroup, so it asks here. The rules are config.json's
 // linux.resources.devices, in order, over a start of "nothing", then the devices that every container has (runtime-spec,
-// config-linux.md, "Default Devices" and "Allowed Device list"): unlike the kernel, which starts from the parent cgroup's
-// rules, a list that is missing allows nothing more.
+// config-linux.md, "Default Devices" and "Allowed Device list"). Where config.json has no rules, linux.devices may be used;
+// for an ordinary user the host's own permissions then decide.
 #pragma once
 
 #include <sys/types.h>
@@ -16,7 +16,7 @@ namespace litebox::rootfs {
 
 class DevicePolicy {
  public:
-  explicit DevicePolicy(const oci::Linux& config);
+  DevicePolicy(const oci::Linux& config, bool privileged);
 
   // `type`: S_IFCHR or S_IFBLK. `access` of R_OK, W_OK for opening.
   bool may_open(mode_t type, dev_t device, int access) const;

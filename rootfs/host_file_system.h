@@ -41,6 +41,10 @@ class HostFileSystem {
   void set_store(std::unique_ptr<OverrideStore> store);
   OverrideStore* store() const { return store_.get(); }
 
+  // The mode `recorded`: that a regular file of this file system may stand for a device node, known from the first one seen.
+  void note_recorded_device() { recorded_devices_.store(true, std::memory_order_relaxed); }
+  bool has_recorded_devices() const { return recorded_devices_.load(std::memory_order_relaxed); }
+
   // Whether a file on host mount `mount_id` may be shown: a lookup has led there from the root. EACCES for a procfs of the
   // host, whose magic links would be the monitor's. `fd` is any descriptor on that mount.
   Status admit(uint64_t mount_id, int fd);
@@ -56,6 +60,7 @@ class HostFileSystem {
   const bool private_mount_;
   std::shared_ptr<const DevicePolicy> devices_;
   std::unique_ptr<OverrideStore> store_;
+  std::atomic<bool> recorded_devices_{false};
   std::atomic<uint64_t> usual_{0};  // the root's own mount id, which almost every file is on
   mutable std::shared_mutex mutex_;
   std::vector<Seen> seen_;

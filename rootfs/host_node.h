@@ -58,7 +58,7 @@ bool shows_xattr_name(const Identity& identity, const std::string& name);
 Status check_make_device(const Identity& identity, const HostFileSystem& file_system, mode_t mode, dev_t device);
 
 // Opening a device node: the container's device policy (EPERM), and ENXIO for /dev/tty, which would be the monitor's terminal
-// (the caller's own terminal is not a matter of the tree).
+// (the caller's own terminal is not a matter of the tree), and for the host's console.
 Status check_open_device(const HostFileSystem& file_system, mode_t type, dev_t device, int flags);
 
 }  // namespace litebox::rootfs

@@ -1,4 +1,5 @@
 // Directories of a RecordedNode: what makes, removes and moves entries.
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/fs.h>
@@ -135,6 +136,7 @@ Status RecordedNode::make_node(const Subject& subject, const std::string& name, 
   LITEBOX_ASSIGN(RecordedOwnership wanted, ownership_of_new(subject, type | (mode & kPermissions)));
   if (S_ISCHR(type) || S_ISBLK(type)) wanted.device = device;
   if (S_ISREG(type) || S_ISCHR(type) || S_ISBLK(type)) {
+    if (type != S_IFREG) file_system()->note_recorded_device();
     const auto made = create_file(name, O_RDONLY, wanted);
     return made.ok() ? Status() : Status(made.error());
   }
@@ -212,6 +214,12 @@ Result<std::vector<DirectoryEntry>> RecordedNode::read_directory(const Subject& 
   while (true) {
     LITEBOX_ASSIGN(std::vector<DirectoryEntry> entries,
                    retry_access(*file_system(), fd(), [&] { return host::read_directory(fd(), offset, budget); }));
+    if (file_system()->has_recorded_devices()) {
+      // Which of the files are device nodes only a look at each would tell: readers are told to look (readdir(3)).
+      for (DirectoryEntry& entry : entries) {
+        if (entry.type == DT_REG) entry.type = DT_UNKNOWN;
+      }
+    }
     if (!filter || entries.empty()) return entries;
     offset = entries.back().next;
     entries.erase(std::remove_if(entries.begin(), entries.end(),

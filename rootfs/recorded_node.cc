@@ -48,6 +48,7 @@ Result<NodePtr> RecordedNode::make(const HostFileSystemPtr& file_system, Fd fd, 
     struct statx status {};
     status.stx_mode = static_cast<uint16_t>(identification.mode);
     type = read_ownership(*file_system, fd.get(), status).file.mode & S_IFMT;
+    if (type != S_IFREG) file_system->note_recorded_device();
   }
   return NodePtr(std::make_shared<RecordedNode>(file_system, std::move(fd), identification, type));
 }

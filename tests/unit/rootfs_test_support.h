@@ -59,7 +59,7 @@ inline void write_file(const std::string& path, const std::string& text, mode_t 
 }
 
 inline NodePtr host_root(const std::string& directory, Ownership ownership) {
-  auto policy = std::make_shared<const DevicePolicy>(oci::Linux());
+  auto policy = std::make_shared<const DevicePolicy>(oci::Linux(), ownership == Ownership::native);
   auto file_system = std::make_shared<HostFileSystem>(ownership, false, policy);
   if (ownership == Ownership::recorded) {
     file_system->set_store(std::make_unique<OverrideStore>(Fd(::open(directory.c_str(), O_PATH | O_CLOEXEC))));

@@ -1,0 +1,186 @@
+// The entries of config.json's "mounts", in order (runtime-spec, config.md, "Mounts").
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/statfs.h>
+
+#include <charconv>
+#include <cstdio>
+
+#include "rootfs/filesystems.h"
+#include "rootfs/tree_builder.h"
+#include "rootfs/tree_path.h"
+
+namespace litebox::rootfs {
+namespace {
+
+Result<unsigned> parse_number(const std::string& name, const std::string& value, int base) {
+  unsigned number = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number, base);
+  if (value.empty() || error != std::errc() || end != value.data() + value.size()) return Error(EINVAL, name + "=" + value);
+  return number;
+}
+
+Result<DevptsOptions> parse_devpts_options(const MountOptions& options) {
+  DevptsOptions parsed;
+  for (const auto& [name, value] : options.data) {
+    if (name == "newinstance" || name == "max") continue;
+    LITEBOX_ASSIGN(const unsigned number, parse_number(name, value, name == "mode" || name == "ptmxmode" ? 8 : 10));
+    if (name == "uid") parsed.uid = number;
+    if (name == "gid") parsed.gid = number;
+    if (name == "mode") parsed.mode = number;
+    if (name == "ptmxmode") parsed.ptmx_mode = number;
+  }
+  return parsed;
+}
+
+}  // namespace
+
+Status TreeBuilder::add_mounts() {
+  for (size_t i = 0; i < config_.mounts.size(); ++i) {
+    const oci::Mount& mount = config_.mounts[i];
+    Status added = add_mount(mount);
+    if (!added.ok()) {
+      return std::move(added).error().within("mounts[" + std::to_string(i) + "] (" + mount.destination + ")");
+    }
+  }
+  return {};
+}
+
+Status TreeBuilder::add_mount(const oci::Mount& mount) {
+  const MountOptions options = parse_mount_options(mount);
+  if (options.remount) return remount(mount, options);
+  if (options.bind) return add_bind(mount, options);
+  if (mount.type == "tmpfs" || mount.type == "mqueue") return add_tmpfs(mount, options);
+  return add_synthetic(mount, options, mount.type);
+}
+
+Status TreeBuilder::attach(const std::string& destination, NodePtr root, const MountOptions& options, HostMountInfo info) {
+  LITEBOX_ASSIGN(const Location place, make_place(destination, root->is_directory()));
+  MountFlags flags = options.flags;
+  flags.read_only = false;  // until the tree is complete: later entries may need a mountpoint in it
+  LITEBOX_ASSIGN(MountPtr mount, tree_->mount(place, root, flags, std::move(info.type), std::move(info.source),
+                                              std::move(info.root), std::move(info.options)));
+  if (is_detached(*root)) set_attributes(root->host_fd(), options, false);
+  unfinished_.push_back({std::move(mount), options});
+  return {};
+}
+
+Status TreeBuilder::remount(const oci::Mount& mount, const MountOptions& options) {
+  LITEBOX_ASSIGN(const Resolved place, resolve(mount.destination));
+  if (!same_place(place.target, {place.target.mount, place.target.mount->root})) return Error(EINVAL, "not a mountpoint");
+  for (Unfinished& item : unfinished_) {
+    if (item.mount != place.target.mount) continue;
+    item.options = options;
+    return {};
+  }
+  unfinished_.push_back({place.target.mount, options});
+  return {};
+}
+
+Status TreeBuilder::add_bind(const oci::Mount& mount, const MountOptions& options) {
+  const std::string source = absolute(mount.source);
+  std::string type;
+  auto synthetic = synthetic_source(source, type);
+  if (!synthetic.ok()) return std::move(synthetic).error().within(source);
+  if (*synthetic) {
+    LITEBOX_TRY(attach(mount.destination, std::move(*synthetic), options, {type, type, "/", "rw"}));
+    // With the host's /sys came its control groups.
+    const std::string groups = mount.destination + "/fs/cgroup";
+    if (type != "sysfs" || !options.with_submounts || !resolve(groups).ok()) return {};
+    return attach(groups, make_cgroup(*options_.view, registry_), options, {"cgroup2", "cgroup", "/", "rw"});
+  }
+  auto opened = bind_source(source, options.with_submounts, options_.may_mount);
+  if (!opened.ok()) return std::move(opened).error().within(source);
+  HostMountInfo info = host_mount_info(Fd(::open(source.c_str(), O_PATH | O_CLOEXEC)).get());
+  auto node = root_node(std::move(*opened));
+  if (!node.ok()) return std::move(node).error().within(source);
+  return attach(mount.destination, std::move(*node), options, std::move(info));
+}
+
+Result<NodePtr> TreeBuilder::synthetic_source(const std::string& source, std::string& type) {
+  const Fd file(::open(source.c_str(), O_PATH | O_CLOEXEC));
+  if (!file) return last_error();
+  struct statfs status {};
+  if (::fstatfs(file.get(), &status) != 0) return last_error();
+  NodePtr node;
+  if (status.f_type == PROC_SUPER_MAGIC) {
+    node = make_proc(*options_.view, registry_);
+    type = "proc";
+  } else if (status.f_type == SYSFS_MAGIC) {
+    node = make_sys(*options_.view, registry_);
+    type = "sysfs";
+  } else if (status.f_type == CGROUP_SUPER_MAGIC || status.f_type == CGROUP2_SUPER_MAGIC) {
+    type = "cgroup2";
+    return make_cgroup(*options_.view, registry_);
+  } else {
+    return NodePtr();
+  }
+  const std::string path = host_mount_info(file.get()).root;
+  for (size_t at = 0; (at = path.find_first_not_of('/', at)) != std::string::npos;) {
+    const size_t end = std::min(path.find('/', at), path.size());
+    LITEBOX_ASSIGN(node, node->lookup(subject_, path.substr(at, end - at)));
+    at = end;
+  }
+  return node;
+}
+
+Status TreeBuilder::add_tmpfs(const oci::Mount& mount, const MountOptions& options) {
+  MountOptions with_mode = options;
+  const auto has = [&](const char* name) {
+    for (const auto& [key, value] : with_mode.data) {
+      if (key == name) return true;
+    }
+    return false;
+  };
+  if (mount.type == "mqueue") with_mode.data = {{"mode", "1777"}};
+  const auto covered = resolve(mount.destination);
+  if (!has("mode")) {
+    // As runc does: a tmpfs takes the mode of the directory that it covers.
+    mode_t mode = 01777;
+    if (covered.ok()) {
+      LITEBOX_ASSIGN(const struct statx status, covered->target.node->status(subject_));
+      mode = status.stx_mode & 07777U;
+    }
+    char text[8];
+    (void)std::snprintf(text, sizeof text, "%04o", mode);
+    with_mode.data.emplace_back("mode", text);
+  }
+  LITEBOX_ASSIGN(HostMount made, make_tmpfs(with_mode, options_.scratch, options_.may_mount));
+  const bool detached = made.detached;
+  LITEBOX_ASSIGN(NodePtr node, root_node(std::move(made)));
+  if (!detached) {
+    for (const auto& [name, value] : with_mode.data) {
+      if (name != "mode" && name != "uid" && name != "gid") continue;
+      LITEBOX_ASSIGN(const unsigned number, parse_number(name, value, name == "mode" ? 8 : 10));
+      constexpr auto kKeep = static_cast<unsigned>(-1);
+      LITEBOX_TRY(name == "mode"  ? node->change_mode(subject_, number)
+                  : name == "uid" ? node->change_owner(subject_, number, kKeep)
+                                  : node->change_owner(subject_, kKeep, number));
+    }
+  }
+  if (options.copy_up && covered.ok() && covered->target.node->is_directory()) {
+    LITEBOX_TRY(copy_up(subject_, covered->target.node, node));
+  }
+  const std::string source = mount.source.empty() ? mount.type : mount.source;
+  return attach(mount.destination, std::move(node), with_mode, {mount.type, source, "/", super_options(options)});
+}
+
+Status TreeBuilder::add_synthetic(const oci::Mount& mount, const MountOptions& options, const std::string& type) {
+  NodePtr node;
+  if (type == "proc") {
+    node = make_proc(*options_.view, registry_);
+  } else if (type == "sysfs") {
+    node = make_sys(*options_.view, registry_);
+  } else if (type == "cgroup" || type == "cgroup2") {
+    node = make_cgroup(*options_.view, registry_);
+  } else if (type == "devpts") {
+    LITEBOX_ASSIGN(const DevptsOptions parsed, parse_devpts_options(options));
+    node = make_devpts(*options_.view, registry_, parsed);
+  } else {
+    return Error("type: the file system \"" + type + "\" is not supported");
+  }
+  const std::string source = mount.source.empty() ? type : mount.source;
+  return attach(mount.destination, std::move(node), options, {type, source, "/", super_options(options)});
+}
+
+}  // namespace litebox::rootfs

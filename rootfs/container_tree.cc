@@ -1,0 +1,127 @@
+#include "rootfs/container_tree.h"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <sys/stat.h>
+
+#include "rootfs/host_node.h"
+#include "rootfs/override_store.h"
+#include "rootfs/tree_builder.h"
+
+namespace litebox::rootfs {
+
+bool is_detached(const Node& root) {
+  const auto* host = dynamic_cast<const HostNode*>(&root);
+  return host != nullptr && host->file_system()->private_mount();
+}
+
+TreeBuilder::TreeBuilder(const oci::Config& config, const TreeOptions& options)
+    : config_(config),
+      options_(options),
+      devices_(std::make_shared<const DevicePolicy>(config.linux, options.ownership == Ownership::native)) {
+  subject_.identity = std::make_shared<const Identity>(Identity{0, 0, {}, ~0ULL});
+  subject_.umask = 0;
+}
+
+std::string TreeBuilder::absolute(const std::string& path) const {
+  return path.starts_with('/') ? path : options_.bundle + "/" + path;
+}
+
+HostFileSystemPtr TreeBuilder::new_file_system(bool detached) {
+  return std::make_shared<HostFileSystem>(options_.ownership, detached, devices_);
+}
+
+Result<NodePtr> TreeBuilder::root_node(HostMount mount) {
+  HostFileSystemPtr file_system = new_file_system(mount.detached);
+  struct stat status {};
+  if (::fstat(mount.root.get(), &status) != 0) return last_error();
+  if (options_.ownership == Ownership::recorded && S_ISDIR(status.st_mode)) {
+    LITEBOX_ASSIGN(Fd directory, host::reopen(mount.root.get(), O_PATH));
+    file_system->set_store(std::make_unique<OverrideStore>(std::move(directory)));
+  }
+  return HostNode::make(file_system, std::move(mount.root));
+}
+
+Status TreeBuilder::make_root() {
+  const std::string path = absolute(config_.root.path);
+  auto opened = bind_source(path, true, options_.may_mount);
+  if (!opened.ok()) return std::move(opened).error().within("root.path: " + path);
+  HostMountInfo info = host_mount_info(Fd(::open(path.c_str(), O_PATH | O_CLOEXEC)).get());
+  auto node = root_node(std::move(*opened));
+  if (!node.ok()) return std::move(node).error().within("root.path: " + path);
+  if (!(*node)->is_directory()) return Error(ENOTDIR, "root.path: " + path);
+  auto mount = std::make_shared<Mount>();
+  mount->type = info.type;
+  mount->source = info.source;
+  mount->root_path = info.root;
+  mount->options = info.options;
+  tree_ = std::make_shared<Tree>(Location{mount, std::move(*node)});
+  tree_->set_registry(registry_);
+  if (config_.root.readonly) {
+    oci::Mount read_only;
+    read_only.options = {"ro"};
+    unfinished_.push_back({mount, parse_mount_options(read_only)});
+  }
+  return {};
+}
+
+Result<Resolved> TreeBuilder::resolve(const std::string& path, bool want_parent, bool follow) const {
+  ResolveOptions options;
+  options.want_parent = want_parent;
+  options.follow_final = follow;
+  const Location root = tree_->root();
+  return tree_->resolve(subject_, root, root, path, options);
+}
+
+Result<Location> TreeBuilder::make_place(const std::string& path, bool directory) {
+  size_t end = 0;
+  while (true) {
+    const size_t start = path.find_first_not_of('/', end);
+    if (start == std::string::npos) return tree_->root();
+    end = std::min(path.find('/', start), path.size());
+    const bool last = path.find_first_not_of('/', end) == std::string::npos;
+    const std::string part = "/" + path.substr(0, end);
+    LITEBOX_ASSIGN(Resolved place, resolve(part, true));
+    if (!place.target.node) {
+      if (!last || directory) {
+        LITEBOX_TRY(place.parent.node->make_directory(subject_, place.name, 0755));
+      } else {
+        LITEBOX_ASSIGN(const NodePtr made, place.parent.node->create(subject_, place.name, 0755));
+      }
+      LITEBOX_ASSIGN(place, resolve(part));
+    }
+    if (!last) continue;
+    if (place.target.node->is_directory() != directory) return Error(directory ? ENOTDIR : EISDIR);
+    return place.target;
+  }
+}
+
+Status TreeBuilder::make_symlink(const std::string& path, const std::string& target) {
+  LITEBOX_ASSIGN(const Resolved place, resolve(path, true, false));
+  if (place.target.node) return {};
+  return place.parent.node->make_symlink(subject_, place.name, target);
+}
+
+void TreeBuilder::finish_mounts() {
+  for (const Unfinished& item : unfinished_) {
+    tree_->remount(item.mount, item.options.flags);
+    if (is_detached(*item.mount->root)) set_attributes(item.mount->root->host_fd(), item.options, true);
+  }
+}
+
+Result<std::shared_ptr<Tree>> TreeBuilder::build() {
+  LITEBOX_ASSIGN(registry_, DescriptorRegistry::make(options_.scratch));
+  LITEBOX_TRY(make_root());
+  LITEBOX_TRY(add_mounts());
+  if (needs_devices()) LITEBOX_TRY(add_devices());
+  LITEBOX_TRY(add_readonly_paths());
+  LITEBOX_TRY(add_masked_paths());
+  finish_mounts();
+  return tree_;
+}
+
+Result<std::shared_ptr<Tree>> build_tree(const oci::Config& config, const TreeOptions& options) {
+  return TreeBuilder(config, options).build();
+}
+
+}  // namespace litebox::rootfs
