@@ -10,6 +10,8 @@
 #include <climits>
 #include <cstring>
 
+#include "shim/kernel/exec_credentials.h"
+
 namespace litebox::kernel {
 namespace {
 
@@ -114,33 +116,20 @@ Result<Fd> open_interpreter(rootfs::Tree& tree, const ProcessState& state, const
   return fd;
 }
 
-// security/commoncap.c for programs without file capabilities: setuid and setgid bits, then the capability sets.
-Result<std::shared_ptr<const Credentials>> exec_credentials(const ProcessState& state, const rootfs::Subject& subject,
-                                                            const rootfs::Location& program, bool& secure) {
-  auto after = std::make_shared<Credentials>(*state.credentials);
-  LITEBOX_ASSIGN(const struct statx status, program.node->status(subject));
-  if (!program.mount->flags.no_suid && !after->no_new_privileges) {
-    if ((status.stx_mode & S_ISUID) != 0) after->euid = status.stx_uid;
-    if ((status.stx_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP)) after->egid = status.stx_gid;
+// What the program file may grant; nothing on a nosuid mount.
+Result<ExecCredentials> exec_credentials(const ProcessState& state, const rootfs::Subject& subject,
+                                         const rootfs::Location& program) {
+  ProgramPrivileges privileges;
+  if (!program.mount->flags.no_suid) {
+    LITEBOX_ASSIGN(const struct statx status, program.node->status(subject));
+    privileges.mode = status.stx_mode;
+    privileges.owner = status.stx_uid;
+    privileges.group = status.stx_gid;
+    if (const auto value = program.node->get_xattr(reader(subject), "security.capability"); value.ok()) {
+      LITEBOX_ASSIGN(privileges.capabilities, parse_file_capabilities(*value));
+    }
   }
-  const bool set_id = after->euid != state.credentials->euid || after->egid != state.credentials->egid;
-  constexpr uint32_t kNoRoot = 1;  // SECBIT_NOROOT
-  if (set_id) after->ambient = 0;
-  uint64_t file_permitted = 0;
-  bool file_effective = false;
-  if ((after->securebits & kNoRoot) == 0 && (after->euid == 0 || after->uid == 0)) {
-    file_permitted = ~0ULL;
-    file_effective = after->euid == 0;
-  }
-  const uint64_t permitted =
-      file_permitted == 0 ? after->ambient : ((after->inheritable | after->bounding) & file_permitted) | after->ambient;
-  after->permitted = after->no_new_privileges ? permitted & state.credentials->permitted : permitted;
-  after->effective = file_effective ? after->permitted : after->ambient;
-  after->suid = after->fsuid = after->euid;
-  after->sgid = after->fsgid = after->egid;
-  after->securebits &= ~(1U << 4U);  // SECBIT_KEEP_CAPS is cleared by exec
-  secure = set_id || after->uid != after->euid || after->gid != after->egid;
-  return std::shared_ptr<const Credentials>(std::move(after));
+  return credentials_after_exec(*state.credentials, privileges);
 }
 
 std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
@@ -178,7 +167,9 @@ Result<std::unique_ptr<ExecPlan>> plan_exec(rootfs::Tree& tree, const ProcessSta
     plan->program = std::move(file);
     break;
   }
-  LITEBOX_ASSIGN(plan->credentials, exec_credentials(state, subject, current, plan->secure));
+  LITEBOX_ASSIGN(ExecCredentials after, exec_credentials(state, subject, current));
+  plan->credentials = std::make_shared<const Credentials>(std::move(after.credentials));
+  plan->secure = after.secure;
   plan->executable = current;
   auto path = tree.path_of(subject, tree.root(), current);
   plan->executable_path = path.ok() ? *path : current_name;

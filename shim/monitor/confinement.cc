@@ -66,11 +66,12 @@ Status drop_capabilities() {
   return {};
 }
 
-Result<Fd> install_filter(const std::vector<sock_filter>& filter, unsigned flags) {
+Result<Fd> install_filter(const std::vector<sock_filter>& filter) {
   sock_fprog program{static_cast<unsigned short>(filter.size()), const_cast<sock_filter*>(filter.data())};
-  const auto result = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
-  if (result < 0) return last_error("seccomp");
-  return Fd((flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) != 0 ? static_cast<int>(result) : -1);
+  Fd listener(static_cast<int>(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+                                         SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &program)));
+  if (!listener) return last_error("seccomp");
+  return listener;
 }
 
 }  // namespace
@@ -89,10 +90,7 @@ Result<Fd> confine_this_thread(const Confinement& confinement) {
   LITEBOX_TRY(drop_capabilities());
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return last_error("prctl(PR_SET_NO_NEW_PRIVS)");
   LITEBOX_TRY(apply_landlock(confinement.network));
-  for (const auto& profile : confinement.profiles) {
-    if (auto installed = install_filter(profile, 0); !installed.ok()) return std::move(installed).error().within("OCI profile");
-  }
-  return install_filter(confinement.filter, SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
+  return install_filter(confinement.filter);
 }
 
 }  // namespace litebox::monitor

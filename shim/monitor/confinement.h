@@ -15,10 +15,9 @@
 namespace litebox::monitor {
 
 struct Confinement {
-  std::string empty_directory;                     // the new root; empty: the caller may not chroot
-  bool network = true;                             // false: no TCP port may be bound or connected to natively (Landlock ABI 4)
-  std::vector<std::vector<sock_filter>> profiles;  // OCI seccomp profiles, innermost last
-  std::vector<sock_filter> filter;                 // shim/filter's
+  std::string empty_directory;      // the new root; empty: the caller may not chroot
+  bool network = true;              // false: no TCP port may be bound or connected to natively (Landlock ABI 4)
+  std::vector<sock_filter> filter;  // shim/filter's
 };
 
 // Confines the calling thread (not its siblings) for ever and returns the seccomp listener.

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "rootfs/container_tree.h"
 #include "shim/filter/filter.h"
+#include "shim/filter/profile.h"
 #include "shim/guest/blob_image.h"
 #include "shim/kernel/pidfd.h"
 #include "shim/kernel/signals.h"
@@ -139,6 +140,13 @@ class Container {
     if (mode_.confined_root) confinement.empty_directory = setup_.state_directory + "/empty";
     confinement.network = mode_.own_network || mode_.host_network;
     confinement.filter = filter::compile(conditions_of(mode_));
+    if (setup_.config.linux.seccomp) {
+      auto profile = filter::compile_profile(*setup_.config.linux.seccomp);
+      if (!profile.ok()) return std::move(profile).error().within("linux.seccomp");
+      auto combined = filter::combine(std::move(*profile), confinement.filter);
+      if (!combined.ok()) return std::move(combined).error().within("linux.seccomp");
+      confinement.filter = std::move(*combined);
+    }
     LITEBOX_ASSIGN(Fd listener, forker_.start(std::move(confinement)));
     listener_.emplace(std::move(listener));
     LITEBOX_ASSIGN(Fd loader, make_loader());

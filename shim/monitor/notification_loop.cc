@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "shim/kernel/pidfd.h"
+#include "shim/monitor/trace.h"
 #include "shim/syscalls/dispatch.h"
 
 namespace litebox::monitor {
@@ -98,8 +99,10 @@ void NotificationLoop::handle(const seccomp_notif& notification) {
                       notification.data.instruction_pointer,
                       std::move(state).value(),
                       kernel::GuestMemory(thread)};
+  const std::string traced = log::debugging() ? trace_call(call) : std::string();
   const syscalls::Handler handler = syscalls::find_handler(call.number);
   syscalls::Reply reply = handler != nullptr ? handler(call) : syscalls::Reply::error(ENOSYS);
+  if (log::debugging()) log::debug(traced + trace_result(reply));
   apply(reply, {thread, direct_child, notification.id, notification.data.instruction_pointer}, process);
 }
 
