@@ -87,8 +87,9 @@ static int try_loopback(const struct target* t) {
   const long datagram = raw(SYS_socket, AF_INET, SOCK_DGRAM, 0);
   struct iovec vector = {"owned", 5};
   struct msghdr header = {.msg_name = &address, .msg_namelen = sizeof address, .msg_iov = &vector, .msg_iovlen = 1};
-  claims += claimed("sendto 127.0.0.1", raw(SYS_sendto, datagram, "owned", 5, 0, &address, sizeof address));
-  claims += claimed("sendmsg 127.0.0.1", raw(SYS_sendmsg, datagram, &header, 0));
+  // In a network of the container's own these work and reach nobody: the canary says.
+  raw(SYS_sendto, datagram, "owned", 5, 0, &address, sizeof address);
+  raw(SYS_sendmsg, datagram, &header, 0);
   return claims;
 }
 
