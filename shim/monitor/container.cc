@@ -130,6 +130,7 @@ class Container {
     options.scratch = setup_.state_directory + "/scratch";
     options.may_mount = has_capability(CAP_SYS_ADMIN);
     options.view = &world_;
+    options.terminal = setup_.terminal.get();
     LITEBOX_ASSIGN(auto tree, rootfs::build_tree(setup_.config, options));
     world_.set_tree(std::move(tree));
     return {};

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "rootfs/devpts.h"
 #include "shim/kernel/exec.h"
 #include "shim/kernel/pidfd.h"
 #include "shim/kernel/process_state.h"
@@ -181,6 +182,10 @@ Result<Launched> Launcher::prepare(const LaunchRequest& request, std::function<v
     return Error("exec: \"" + process.args[0] + "\": " + describe(plan.error().number()));
   }
 
+  if (process.terminal) {
+    // Its terminal is one of the container's from now on: under /dev/pts, and openable as /dev/tty.
+    if (const auto devpts = rootfs::devpts_of(tree)) LITEBOX_TRY(devpts->add(request.standard_io[0]));
+  }
   const std::vector<char*> argv = pointers(process.args);
   const std::vector<char*> envp = pointers(environment);
   SpawnRequest spawn;
