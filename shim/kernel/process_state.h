@@ -6,6 +6,7 @@
 // keeps guests from setting. A change makes a new state and one prlimit(2).
 #pragma once
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <array>
@@ -39,6 +40,10 @@ struct ProcessState {
   mode_t umask = 022;
   rootfs::Location executable;
   std::string executable_path;  // as /proc/<pid>/exe shows it
+  // What the process has made of RLIMIT_LOCKS, whose place in the kernel is taken.
+  struct rlimit64 locks = {RLIM64_INFINITY, RLIM64_INFINITY};
+  // PR_SET_DUMPABLE; the kernel's own flag stays set, or the monitor could not read the process's memory. Set at exec.
+  bool dumpable = true;
 };
 
 using ProcessStatePtr = std::shared_ptr<const ProcessState>;

@@ -21,12 +21,19 @@ Status write_three(const Call& call, uint32_t real, uint32_t effective, uint32_t
   return call.memory.write_value(call.address(2), saved);
 }
 
+// commit_creds(): a process whose identity changes could be read by whoever had the old one.
+bool gives_up_dumpability(const Credentials& before, const Credentials& after) {
+  return before.euid != after.euid || before.egid != after.egid || before.fsuid != after.fsuid || before.fsgid != after.fsgid ||
+         (after.permitted & ~before.permitted) != 0;
+}
+
 }  // namespace
 
 Status change_credentials(const Call& call, const std::function<Status(Credentials&)>& change) {
   return call.world.update(call.process, [&change](kernel::ProcessState& state) -> Status {
     auto credentials = std::make_shared<Credentials>(*state.credentials);
     LITEBOX_TRY(change(*credentials));
+    if (gives_up_dumpability(*state.credentials, *credentials)) state.dumpable = false;
     state.identity = kernel::identity_of(*credentials);
     state.credentials = std::move(credentials);
     return {};

@@ -1,10 +1,12 @@
-// prctl(2): the options that concern virtual credentials. Options about the calling thread alone (its name, timer slack,
-// parent death signal, ...) are the kernel's and do not come here.
+// prctl(2): the options that concern virtual credentials, and those whose native effect would reach the monitor. Options about
+// the calling thread alone (its name, timer slack, parent death signal, ...) are the kernel's and do not come here.
+#include <linux/seccomp.h>
 #include <sys/prctl.h>
 
 #include "shim/kernel/capabilities.h"
 #include "shim/syscalls/call.h"
 #include "shim/syscalls/credentials.h"
+#include "shim/syscalls/seccomp.h"
 #include "shim/table/handlers.h"
 
 namespace litebox::syscalls {
@@ -57,6 +59,23 @@ Reply get_no_new_privileges(const Call& call) {
   return Reply::value(call.credentials().no_new_privileges ? 1 : 0);
 }
 
+Reply set_dumpable(const Call& call) {
+  const uint64_t dumpable = call.raw(1);
+  if (dumpable > 1) return Reply::error(EINVAL);
+  return Reply::from(call.world.update(call.process, [dumpable](kernel::ProcessState& state) -> Status {
+    state.dumpable = dumpable != 0;
+    return {};
+  }));
+}
+
+// Orphans of the container go to init in any case, as they do to the init of a pid namespace.
+Reply stop_adopting(const Call& call) { return call.process == call.world.init() ? Reply::success() : Reply::proceed(); }
+
+Reply set_seccomp(const Call& call) {
+  if (call.raw(1) == SECCOMP_MODE_FILTER) LITEBOX_CHECK_REPLY(check_may_filter(call));
+  return Reply::proceed();
+}
+
 }  // namespace
 
 Reply sys_prctl(Call& call) {
@@ -81,6 +100,14 @@ Reply sys_prctl(Call& call) {
       return set_no_new_privileges(call);
     case PR_GET_NO_NEW_PRIVS:
       return get_no_new_privileges(call);
+    case PR_GET_DUMPABLE:
+      return Reply::value(call.state->dumpable ? 1 : 0);
+    case PR_SET_DUMPABLE:
+      return set_dumpable(call);
+    case PR_SET_CHILD_SUBREAPER:
+      return stop_adopting(call);
+    case PR_SET_SECCOMP:
+      return set_seccomp(call);
     default:
       return Reply::error(EINVAL);
   }
