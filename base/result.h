@@ -105,9 +105,11 @@ using Status = Result<void>;
 #define LITEBOX_CONCAT_(a, b) a##b
 #define LITEBOX_CONCAT(a, b) LITEBOX_CONCAT_(a, b)
 
+// NOLINTBEGIN(bugprone-macro-parentheses): `target` may be a declaration
 // LITEBOX_ASSIGN(auto fd, open_file(path)): declares or assigns the value, or leaves the function with the error.
 #define LITEBOX_ASSIGN(target, expression) LITEBOX_ASSIGN_(LITEBOX_CONCAT(litebox_assign_, __LINE__), target, expression)
 #define LITEBOX_ASSIGN_(temporary, target, expression)      \
   auto temporary = (expression);                            \
   if (!temporary.ok()) return std::move(temporary).error(); \
   target = std::move(temporary).value()
+// NOLINTEND(bugprone-macro-parentheses)

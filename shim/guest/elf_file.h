@@ -71,7 +71,7 @@ class ElfFile {
   struct {
     Elf64_Ehdr header;
     Elf64_Phdr window[kWindow];
-  } bytes_;
+  } bytes_ = {};
 };
 
 }  // namespace litebox::guest

@@ -69,7 +69,7 @@ extern "C" Start load_program(uint64_t* stack, abi::Launch* launch) {
 
   const bool has_interpreter = launch->interpreter_fd >= 0;
   Random random(launch->random_seed);
-  Image program;
+  Image program = {};
   map_file(launch->program_fd, has_interpreter ? Role::kDynamicProgram : Role::kStaticProgram, random, program);
   Image interpreter = {};
   if (has_interpreter) map_file(launch->interpreter_fd, Role::kInterpreter, random, interpreter);

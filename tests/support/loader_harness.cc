@@ -68,7 +68,7 @@ std::string interpreter_of(int fd) {
     if (segment.p_type != PT_INTERP || segment.p_filesz > 4096) continue;
     std::string path(segment.p_filesz, '\0');
     if (pread(fd, path.data(), path.size(), static_cast<off_t>(segment.p_offset)) < 0) return {};
-    return path.c_str();
+    return path.substr(0, path.find('\0'));
   }
   return {};
 }

@@ -181,6 +181,12 @@ TEST(Loader, RunsBusybox) {
   expect_as_native({.path = busybox, .arguments = {"sh", "-c", "echo $0; busybox expr 6 '*' 7"}});
 }
 
+TEST(Loader, RunsGo) {
+  const std::string program = kPrograms + "/goroutines";
+  if (access(program.c_str(), X_OK) != 0) GTEST_SKIP() << "there was no Go when this was built";
+  expect_as_native({.path = program, .arguments = {"goroutines"}});
+}
+
 TEST(Loader, RunsNode) {
   const std::string node = "/usr/bin/node";
   if (access(node.c_str(), X_OK) != 0) GTEST_SKIP() << node << " is not installed";
