@@ -42,6 +42,6 @@ struct Launch {
 };
 
 // The largest Launch with its strings: a path, a shebang line and another path.
-constexpr uint32_t kLaunchCapacity = sizeof(Launch) + 3U * 4096U;
+constexpr uint32_t kLaunchCapacity = sizeof(Launch) + 3UL * 4096UL;
 
 }  // namespace litebox::abi
