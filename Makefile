@@ -1,0 +1,40 @@
+# The front door. Everything else is CMake (build/) and the scripts of packaging/.
+BUILD := build
+ROOTFS := $(BUILD)/rootfs
+
+.NOTPARALLEL:
+.PHONY: all build install-build install demo test lint asan rootfs clean
+
+all: build
+
+install-build:
+	packaging/install-dependencies build rootfs
+
+install:
+	packaging/install-dependencies
+
+build: install-build
+	cmake -S . -B $(BUILD) -G Ninja
+	cmake --build $(BUILD)
+
+# Debian root file systems for the demonstration and the tests: made once, then taken from a cache.
+rootfs: install-build
+	packaging/make-rootfs debian $(ROOTFS)/debian
+	packaging/make-rootfs busybox $(ROOTFS)/busybox
+
+demo: build rootfs
+	packaging/demo $(BUILD)/litebox $(ROOTFS)/debian
+
+lint: install build
+	packaging/lint $(BUILD)
+
+asan: install
+	cmake -S . -B $(BUILD)-asan -G Ninja -DLITEBOX_SANITIZE=ON
+	cmake --build $(BUILD)-asan
+	ctest --test-dir $(BUILD)-asan --output-on-failure --label-regex '^unit$$'
+
+test: install build lint asan rootfs
+	ctest --test-dir $(BUILD) --output-on-failure
+
+clean:
+	rm -rf $(BUILD) $(BUILD)-asan
