@@ -61,7 +61,8 @@ void write_line(const char* level, std::string_view message) {
   const std::lock_guard<std::mutex> guard(target.mutex);
   std::string line;
   if (target.format == Format::json) {
-    line = std::string(R"({"level":")") + level + R"(","msg":")" + json_escape(message) + R"(","time":")" + timestamp() + "\"}\n";
+    line =
+        std::string(R"({"level":")") + level + R"(","msg":")" + json_escape(message) + R"(","time":")" + timestamp() + "\"}\n";
   } else {
     line = "time=\"" + timestamp() + "\" level=" + level + " msg=\"" + json_escape(message) + "\"\n";
   }

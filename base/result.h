@@ -53,7 +53,7 @@ inline Error last_error(std::string context) {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT(google-explicit-constructor)
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
   bool ok() const { return state_.index() == 0; }
@@ -95,11 +95,11 @@ using Status = Result<void>;
 }  // namespace litebox
 
 // Leaves the enclosing function with the error of `expression` (a Result), if it has one.
-#define LITEBOX_TRY(expression)                                             \
-  do {                                                                      \
-    if (auto litebox_try_ = (expression); !litebox_try_.ok()) {             \
-      return std::move(litebox_try_).error();                               \
-    }                                                                       \
+#define LITEBOX_TRY(expression)                                 \
+  do {                                                          \
+    if (auto litebox_try_ = (expression); !litebox_try_.ok()) { \
+      return std::move(litebox_try_).error();                   \
+    }                                                           \
   } while (false)
 
 #define LITEBOX_CONCAT_(a, b) a##b

@@ -68,8 +68,8 @@ static const struct {
   void (*operation)(void);
   int per_batch;
 } benchmarks[] = {
-    {"getpid", do_getpid, 2000},       {"stat", do_stat, 1000},         {"open_close", do_open_close, 1000},
-    {"read", do_read, 5000},           {"fork_exit", do_fork_exit, 20}, {"fork_exec", do_fork_exec, 20},
+    {"getpid", do_getpid, 2000}, {"stat", do_stat, 1000},         {"open_close", do_open_close, 1000},
+    {"read", do_read, 5000},     {"fork_exit", do_fork_exit, 20}, {"fork_exec", do_fork_exec, 20},
 };
 
 int main(int argc, char** argv) {
