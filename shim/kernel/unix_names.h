@@ -1,0 +1,50 @@
+// The names of AF_UNIX sockets (unix(7)): what a guest calls a socket, and what the host's kernel calls it.
+//
+// A path is resolved in the container's tree, so the kernel is given another path than the guest gave; an abstract name is
+// the host's, so each container's are prefixed with a token of its own. Addresses here are what follows the family in a
+// sockaddr_un: sun_path's bytes, for an abstract name with its leading NUL, for a path without the closing one.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+namespace litebox::kernel {
+
+// sizeof sockaddr_un::sun_path
+inline constexpr size_t kLongestUnixAddress = 108;
+
+// Thread-safe.
+class UnixNames {
+ public:
+  // `token` tells this container's abstract names from all others on the host.
+  explicit UnixNames(std::string token) : token_(std::move(token)) {}
+
+  // Those of the container that this process is the monitor of.
+  static UnixNames& of_this_container();
+
+  // The host's abstract name for a guest's, which may be of any length that fits an address.
+  std::string abstract_outside(std::string_view name);
+
+  // A path relative to the directory that holds `name`, for bind(2) there: no other socket of the container has got the same,
+  // so it leads back to `address`, which the guest gave. (Only a name too long to be decorated goes as it is.)
+  std::string path_outside(const std::string& address, const std::string& name);
+  // The bind has failed.
+  void forget(const std::string& outside);
+
+  // What a guest sees of an address that the kernel reports.
+  std::string inside(std::string_view outside) const;
+  // Whether the address is a path that path_outside made: a guest may have got it from the kernel, with a datagram.
+  bool knows(const std::string& outside) const;
+
+ private:
+  const std::string token_;
+  mutable std::mutex mutex_;
+  std::unordered_map<std::string, std::string> inside_;  // by the host's address
+  uint64_t last_number_ = 0;
+};
+
+}  // namespace litebox::kernel

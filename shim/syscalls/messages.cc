@@ -1,0 +1,192 @@
+#include "shim/syscalls/messages.h"
+
+#include <linux/capability.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <climits>
+#include <csignal>
+#include <cstring>
+
+#include "shim/table/handlers.h"
+
+namespace litebox::syscalls {
+namespace {
+
+constexpr size_t kMostVectors = UIO_MAXIOV;
+constexpr size_t kMostData = 32U << 20U;     // what no send buffer holds; a stream takes a part of it
+constexpr size_t kMostControl = 64U << 10U;  // net.core.optmem_max is less
+
+Result<std::string> gather(const Call& call, const msghdr& header) {
+  if (header.msg_iovlen > kMostVectors) return Error(EMSGSIZE);
+  std::vector<iovec> vectors(header.msg_iovlen);
+  LITEBOX_TRY(call.memory.read(GuestAddress(reinterpret_cast<uint64_t>(header.msg_iov)), vectors.data(),
+                               vectors.size() * sizeof(iovec)));
+  std::string data;
+  for (const iovec& vector : vectors) {
+    if (vector.iov_len > static_cast<size_t>(SSIZE_MAX)) return Error(EINVAL);
+    const size_t at = data.size();
+    const size_t size = std::min(vector.iov_len, kMostData - at);
+    data.resize(at + size);
+    LITEBOX_TRY(call.memory.read(GuestAddress(reinterpret_cast<uint64_t>(vector.iov_base)), data.data() + at, size));
+  }
+  return data;
+}
+
+// scm_check_creds()
+Status check_credentials(const Call& call, const ucred& given) {
+  const kernel::Credentials& own = call.credentials();
+  const auto uid_ok = [&](uid_t id) { return id == own.uid || id == own.euid || id == own.suid || own.has(CAP_SETUID); };
+  const auto gid_ok = [&](gid_t id) { return id == own.gid || id == own.egid || id == own.sgid || own.has(CAP_SETGID); };
+  const bool pid_ok = call.world.to_host(VirtualPid(given.pid)) == call.process || own.has(CAP_SYS_ADMIN);
+  return pid_ok && uid_ok(given.uid) && gid_ok(given.gid) ? Status() : Status(Error(EPERM));
+}
+
+Status take_descriptors(const Call& call, char* data, size_t size, std::vector<Fd>& held) {
+  for (size_t at = 0; at + sizeof(int) <= size; at += sizeof(int)) {
+    int number = -1;
+    std::memcpy(&number, data + at, sizeof number);
+    LITEBOX_ASSIGN(Fd file, call.file(number));
+    number = file.get();
+    std::memcpy(data + at, &number, sizeof number);
+    held.push_back(std::move(file));
+  }
+  return {};
+}
+
+Status translate_credentials(const Call& call, char* data, size_t size) {
+  ucred credentials = {};
+  if (size != sizeof credentials) return Error(EINVAL);
+  std::memcpy(&credentials, data, size);
+  LITEBOX_TRY(check_credentials(call, credentials));
+  credentials.pid = call.world.to_host(VirtualPid(credentials.pid)).value();
+  if (call.world.mode().recorded_ownership) credentials = {getpid(), getuid(), getgid()};
+  std::memcpy(data, &credentials, size);
+  return {};
+}
+
+// Walks the copied control messages as the kernel will.
+Status translate_control(const Call& call, Message& message) {
+  std::string& control = message.control;
+  size_t at = 0;
+  while (at + sizeof(cmsghdr) <= control.size()) {
+    cmsghdr header = {};
+    std::memcpy(&header, control.data() + at, sizeof header);
+    if (header.cmsg_len < sizeof header || header.cmsg_len > control.size() - at) return Error(EINVAL);
+    char* const data = control.data() + at + CMSG_LEN(0);
+    const size_t size = header.cmsg_len - CMSG_LEN(0);
+    if (header.cmsg_level == SOL_SOCKET && header.cmsg_type == SCM_RIGHTS) {
+      LITEBOX_TRY(take_descriptors(call, data, size, message.held));
+    } else if (header.cmsg_level == SOL_SOCKET && header.cmsg_type == SCM_CREDENTIALS) {
+      LITEBOX_TRY(translate_credentials(call, data, size));
+    }
+    at += CMSG_ALIGN(header.cmsg_len);
+  }
+  return {};
+}
+
+// Sends in the monitor's name; the caller gets the SIGPIPE that its own call would have got.
+Reply finish(const Call& call, const Result<int64_t>& result, int flags) {
+  if (!result.ok() && result.error().number() == EPIPE && (flags & MSG_NOSIGNAL) == 0) {
+    (void)syscall(SYS_tgkill, call.process.value(), call.thread.value(), SIGPIPE);
+  }
+  return result.ok() ? Reply::value(*result) : Reply::error(result.error());
+}
+
+}  // namespace
+
+bool may_send_natively(const Call& call) {
+  const kernel::Mode& mode = call.world.mode();
+  return mode.confined_root && mode.signal_scope && (mode.own_network || mode.host_network);
+}
+
+Result<Message> read_message(const Call& call, const msghdr& header) {
+  Message message;
+  if (header.msg_name != nullptr) {
+    const int length = static_cast<int>(header.msg_namelen);
+    if (length < 0) return Error(EINVAL);
+    LITEBOX_ASSIGN(message.address, read_address(call, GuestAddress(reinterpret_cast<uint64_t>(header.msg_name)),
+                                                 std::min<int>(length, sizeof(sockaddr_storage))));
+  }
+  LITEBOX_ASSIGN(message.data, gather(call, header));
+  if (header.msg_controllen > kMostControl) return Error(ENOBUFS);
+  message.control.resize(header.msg_controllen);
+  LITEBOX_TRY(call.memory.read(GuestAddress(reinterpret_cast<uint64_t>(header.msg_control)), message.control.data(),
+                               message.control.size()));
+  LITEBOX_TRY(translate_control(call, message));
+  return message;
+}
+
+Result<int64_t> send_message(const Call& call, int socket, const Message& message, int flags) {
+  const int domain = domain_of(socket);
+  if (domain < 0) return Error(-domain);
+  Destination destination;
+  if (domain == AF_UNIX && !message.address.empty()) {
+    if (family_of(message.address) != AF_UNIX) return Error(EINVAL);
+    LITEBOX_ASSIGN(destination, destination_outside(call, message.address));
+  } else {
+    destination.address = message.address;
+  }
+  if (domain != AF_UNIX && !call.world.mode().own_network && !call.world.mode().host_network) return Error(ENETUNREACH);
+  return wait_for(call, [&]() -> int64_t {
+    iovec vector = {const_cast<char*>(message.data.data()), message.data.size()};
+    msghdr header = {};
+    if (!destination.address.empty()) {
+      header.msg_name = destination.address.data();
+      header.msg_namelen = static_cast<socklen_t>(destination.address.size());
+    }
+    header.msg_iov = &vector;
+    header.msg_iovlen = 1;
+    if (!message.control.empty()) {
+      header.msg_control = const_cast<char*>(message.control.data());
+      header.msg_controllen = message.control.size();
+    }
+    const ssize_t sent = sendmsg(socket, &header, (flags & ~MSG_ZEROCOPY) | MSG_NOSIGNAL);
+    return sent < 0 ? -errno : sent;
+  });
+}
+
+Reply sys_sendto(Call& call) {
+  LITEBOX_OR_REPLY(const Fd socket, call.file(call.integer(0)));
+  Message message;
+  if (!call.address(4).null()) {
+    LITEBOX_OR_REPLY(message.address, read_address(call, call.address(4), call.integer(5)));
+  }
+  message.data.resize(std::min<size_t>(call.raw(2), kMostData));
+  LITEBOX_CHECK_REPLY(call.memory.read(call.address(1), message.data.data(), message.data.size()));
+  return finish(call, send_message(call, socket.get(), message, call.integer(3)), call.integer(3));
+}
+
+Reply sys_sendmsg(Call& call) {
+  LITEBOX_OR_REPLY(const auto header, call.memory.read_value<msghdr>(call.address(1)));
+  if (may_send_natively(call) && header.msg_name == nullptr) return Reply::proceed();
+  LITEBOX_OR_REPLY(const Fd socket, call.file(call.integer(0)));
+  LITEBOX_OR_REPLY(const Message message, read_message(call, header));
+  return finish(call, send_message(call, socket.get(), message, call.integer(2)), call.integer(2));
+}
+
+// __sys_sendmmsg(): as many as can be sent; an error only of the first.
+Reply sys_sendmmsg(Call& call) {
+  std::vector<mmsghdr> headers(std::min<unsigned>(call.flags(2), kMostVectors));
+  LITEBOX_CHECK_REPLY(call.memory.read(call.address(1), headers.data(), headers.size() * sizeof(mmsghdr)));
+  const bool named =
+      std::any_of(headers.begin(), headers.end(), [](const mmsghdr& h) { return h.msg_hdr.msg_name != nullptr; });
+  if (may_send_natively(call) && !named) return Reply::proceed();
+  LITEBOX_OR_REPLY(const Fd socket, call.file(call.integer(0)));
+  int64_t done = 0;
+  for (mmsghdr& entry : headers) {
+    const auto message = read_message(call, entry.msg_hdr);
+    const Result<int64_t> sent =
+        message.ok() ? send_message(call, socket.get(), *message, call.integer(3)) : Result<int64_t>(message.error());
+    if (!sent.ok()) return done > 0 ? Reply::value(done) : finish(call, sent, call.integer(3));
+    const auto length = static_cast<unsigned>(*sent);
+    LITEBOX_CHECK_REPLY(call.memory.write_value(
+        call.address(1) + static_cast<uint64_t>(done) * sizeof(mmsghdr) + offsetof(mmsghdr, msg_len), length));
+    ++done;
+  }
+  return Reply::value(done);
+}
+
+}  // namespace litebox::syscalls

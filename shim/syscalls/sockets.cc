@@ -1,0 +1,108 @@
+// Sockets and their addresses: socket(2), bind(2), connect(2), listen(2), accept(2), getsockname(2), getpeername(2).
+//
+// The monitor acts on its own copy of the caller's socket, with addresses read once.
+#include <linux/capability.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include "shim/kernel/scoped_capabilities.h"
+#include "shim/kernel/unix_peers.h"
+#include "shim/syscalls/call.h"
+#include "shim/syscalls/socket_address.h"
+#include "shim/table/handlers.h"
+
+namespace litebox::syscalls {
+namespace {
+
+bool has_network(const Call& call) { return call.world.mode().own_network || call.world.mode().host_network; }
+
+Reply accept_from(const Call& call, int flags) {
+  if ((flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) != 0) return Reply::error(EINVAL);
+  LITEBOX_OR_REPLY(const Fd listener, call.file(call.integer(0)));
+  LITEBOX_OR_REPLY(const int64_t accepted, wait_for(call, [&]() -> int64_t {
+                     const int fd = accept4(listener.get(), nullptr, nullptr, flags | SOCK_CLOEXEC);
+                     return fd < 0 ? -errno : fd;
+                   }));
+  Fd connection(static_cast<int>(accepted));
+  if (!call.address(1).null()) {
+    const auto peer = name_of(connection.get(), getpeername);
+    if (!peer.ok()) return Reply::error(ECONNABORTED);  // gone again, as inet_accept says
+    LITEBOX_CHECK_REPLY(write_address(call, *peer, call.address(1), call.address(2)));
+  }
+  return Reply::fd(std::move(connection), (flags & SOCK_CLOEXEC) != 0);
+}
+
+Reply tell_name(const Call& call, int (*query)(int, sockaddr*, socklen_t*)) {
+  LITEBOX_OR_REPLY(const Fd socket, call.file(call.integer(0)));
+  LITEBOX_OR_REPLY(const SocketAddress address, name_of(socket.get(), query));
+  return Reply::from(write_address(call, address, call.address(1), call.address(2)));
+}
+
+}  // namespace
+
+// What comes here: raw sockets, which need a virtual capability, and the families of a network that is not there.
+Reply sys_socket(Call& call) {
+  if (!has_network(call)) return Reply::error(EAFNOSUPPORT);
+  const int type = call.integer(1);
+  if (!call.credentials().has(CAP_NET_RAW)) return Reply::error(EPERM);
+  const kernel::ScopedCapabilities scope(call.credentials());
+  Fd created(socket(call.integer(0), type | SOCK_CLOEXEC, call.integer(2)));
+  if (!created.valid()) return Reply::error(errno);
+  return Reply::fd(std::move(created), (type & SOCK_CLOEXEC) != 0);
+}
+
+Reply sys_bind(Call& call) {
+  LITEBOX_OR_REPLY(const Fd socket, call.file(call.integer(0)));
+  LITEBOX_OR_REPLY(const SocketAddress address, read_address(call, call.address(1), call.integer(2)));
+  const int domain = domain_of(socket.get());
+  if (domain < 0) return Reply::error(-domain);
+  if (domain == AF_UNIX) {
+    if (family_of(address) != AF_UNIX) return Reply::error(EINVAL);
+    return Reply::from(bind_unix(call, socket.get(), address));
+  }
+  if (!has_network(call)) return Reply::error(EADDRNOTAVAIL);
+  const kernel::ScopedCapabilities scope(call.credentials());
+  const auto* name = reinterpret_cast<const sockaddr*>(address.data());
+  return bind(socket.get(), name, static_cast<socklen_t>(address.size())) == 0 ? Reply::success() : Reply::error(errno);
+}
+
+Reply sys_connect(Call& call) {
+  LITEBOX_OR_REPLY(const Fd socket, call.file(call.integer(0)));
+  LITEBOX_OR_REPLY(const SocketAddress address, read_address(call, call.address(1), call.integer(2)));
+  const int domain = domain_of(socket.get());
+  if (domain < 0) return Reply::error(-domain);
+  Destination destination{address, Fd()};
+  if (domain == AF_UNIX) {
+    if (family_of(address) != AF_UNIX && family_of(address) != AF_UNSPEC) return Reply::error(EINVAL);
+    LITEBOX_OR_REPLY(destination, destination_outside(call, address));
+  } else if (!has_network(call)) {
+    return Reply::error(ENETUNREACH);
+  }
+  LITEBOX_OR_REPLY(const int64_t result, wait_for(call, [&]() -> int64_t {
+                     const auto* name = reinterpret_cast<const sockaddr*>(destination.address.data());
+                     const auto length = static_cast<socklen_t>(destination.address.size());
+                     return connect(socket.get(), name, length) == 0 ? 0 : -errno;
+                   }));
+  if (domain == AF_UNIX) {
+    kernel::UnixPeers::of_this_container().connected(socket.get(),
+                                                     {call.process, call.credentials().euid, call.credentials().egid});
+  }
+  return Reply::value(result);
+}
+
+// Only without a network: a socket of the host's families does not get this far, so this is AF_UNIX's.
+Reply sys_listen(Call& call) {
+  LITEBOX_OR_REPLY(const Fd socket, call.file(call.integer(0)));
+  const int domain = domain_of(socket.get());
+  if (domain < 0) return Reply::error(-domain);
+  // Natively, so that peers see the caller's own id (SO_PEERCRED).
+  return domain == AF_UNIX ? Reply::proceed() : Reply::error(EADDRNOTAVAIL);
+}
+
+Reply sys_accept(Call& call) { return accept_from(call, 0); }
+Reply sys_accept4(Call& call) { return accept_from(call, call.integer(3)); }
+Reply sys_getsockname(Call& call) { return tell_name(call, getsockname); }
+Reply sys_getpeername(Call& call) { return tell_name(call, getpeername); }
+
+}  // namespace litebox::syscalls
