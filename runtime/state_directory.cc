@@ -54,6 +54,11 @@ Result<StateDirectory> StateDirectory::open(const std::string& root, const std::
   return StateDirectory(root, id, std::move(directory));
 }
 
+bool StateDirectory::exists(const std::string& root, const std::string& id) {
+  struct stat status {};
+  return lstat((root + "/" + id).c_str(), &status) == 0 || errno != ENOENT;
+}
+
 Result<std::vector<std::string>> StateDirectory::list(const std::string& root) {
   const std::unique_ptr<DIR, int (*)(DIR*)> stream(opendir(root.c_str()), closedir);
   if (!stream) return last_error("open root directory " + root);
@@ -84,11 +89,13 @@ Status StateDirectory::lock(int milliseconds) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
   if (!still_linked()) {
-    (void)flock(directory_.get(), LOCK_UN);
+    unlock();
     return no_such_container(id_);
   }
   return {};
 }
+
+void StateDirectory::unlock() { (void)flock(directory_.get(), LOCK_UN); }
 
 Result<StateRecord> StateDirectory::read_record() const {
   LITEBOX_ASSIGN(const std::string text, read_file(directory_.get(), kRecordName));

@@ -12,10 +12,11 @@ namespace litebox::runtime {
 
 class StateDirectory {
  public:
-  // Makes the directory and takes its lock. EEXIST when the id is taken: "container with given ID already exists".
+  // Makes the directory and takes its lock. "container with given ID already exists" when the id is taken.
   static Result<StateDirectory> create(const std::string& root, const std::string& id);
-  // ENOENT: "container does not exist".
+  // "container does not exist" when it does not.
   static Result<StateDirectory> open(const std::string& root, const std::string& id);
+  static bool exists(const std::string& root, const std::string& id);
   // The ids below `root`, sorted, whether complete or not.
   static Result<std::vector<std::string>> list(const std::string& root);
 
@@ -24,8 +25,9 @@ class StateDirectory {
   int descriptor() const { return directory_.get(); }
 
   // Commands that change a container hold its lock (flock on the directory; a killed command loses it). ETIMEDOUT after
-  // `milliseconds`; ENOENT when the container was deleted meanwhile.
+  // `milliseconds`; no_such_container() when it was deleted meanwhile.
   Status lock(int milliseconds);
+  void unlock();
 
   // ENOENT when `create` was killed before it wrote any.
   Result<StateRecord> read_record() const;

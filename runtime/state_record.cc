@@ -1,8 +1,5 @@
 #include "runtime/state_record.h"
 
-#include <array>
-#include <cstdio>
-#include <ctime>
 #include <nlohmann/json.hpp>
 
 namespace litebox::runtime {
@@ -31,6 +28,7 @@ std::string record_to_json(const StateRecord& record) {
                      {"monitor", to_json(record.monitor)},
                      {"complete", record.complete},
                      {"membership", record.membership},
+                     {"cgroupPath", record.cgroup_path},
                      {"containerCgroups", record.container_cgroups},
                      {"monitorCgroups", record.monitor_cgroups},
                      {"parentCgroups", record.parent_cgroups}};
@@ -53,6 +51,7 @@ Result<StateRecord> record_from_json(std::string_view text) {
     record.monitor = identity_from_json(json.at("monitor"));
     json.at("complete").get_to(record.complete);
     json.at("membership").get_to(record.membership);
+    json.at("cgroupPath").get_to(record.cgroup_path);
     json.at("containerCgroups").get_to(record.container_cgroups);
     json.at("monitorCgroups").get_to(record.monitor_cgroups);
     json.at("parentCgroups").get_to(record.parent_cgroups);
@@ -60,18 +59,6 @@ Result<StateRecord> record_from_json(std::string_view text) {
   } catch (const Json::exception& failure) {
     return Error(std::string("state.json: ") + failure.what());
   }
-}
-
-std::string timestamp_now() {
-  timespec now{};
-  clock_gettime(CLOCK_REALTIME, &now);
-  tm utc{};
-  gmtime_r(&now.tv_sec, &utc);
-  std::array<char, 32> date{};
-  (void)std::strftime(date.data(), date.size(), "%Y-%m-%dT%H:%M:%S", &utc);
-  std::array<char, 64> text{};
-  (void)std::snprintf(text.data(), text.size(), "%s.%09ldZ", date.data(), now.tv_nsec);
-  return text.data();
 }
 
 }  // namespace litebox::runtime

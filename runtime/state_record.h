@@ -20,14 +20,15 @@ struct StateRecord {
   std::string oci_version;
   std::string bundle;   // absolute
   std::string rootfs;   // absolute
-  std::string created;  // RFC 3339, UTC, nanoseconds
+  std::string created;  // oci::format_time()
   std::string owner;    // the user's name
   std::map<std::string, std::string> annotations;
   ProcessIdentity creator;  // the create or run command, until `complete`
   ProcessIdentity keeper;
   ProcessIdentity monitor;
   bool complete = false;    // `create` has succeeded
-  uint64_t membership = 0;  // what every guest's RLIMIT_LOCKS carries; 0: not known
+  uint32_t membership = 0;  // runtime/membership.h; 0: not known yet
+  std::string cgroup_path;  // below each hierarchy's mount point: "/litebox/id"
   // Directories that were made for the container, the deepest last within each hierarchy.
   std::vector<std::string> container_cgroups;
   std::vector<std::string> monitor_cgroups;
@@ -36,8 +37,5 @@ struct StateRecord {
 
 std::string record_to_json(const StateRecord& record);
 Result<StateRecord> record_from_json(std::string_view json);
-
-// The time now as `created` has it: "2026-11-24T20:49:01.123456789Z".
-std::string timestamp_now();
 
 }  // namespace litebox::runtime

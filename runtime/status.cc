@@ -15,31 +15,12 @@ Result<ContainerStatus> ask_monitor(const StateDirectory& directory) {
   auto client = ControlClient::connect(directory.path());
   if (!client.ok()) return std::move(client).error();
   LITEBOX_ASSIGN(const nlohmann::json answer, client->request({{"op", "status"}}, {}, kMonitorPatience));
-  const std::string name = answer.value("status", std::string());
-  for (const auto status :
-       {ContainerStatus::created, ContainerStatus::running, ContainerStatus::paused, ContainerStatus::stopped}) {
-    if (name == status_name(status)) return status;
-  }
-  return Error("unknown status " + name);
+  const auto status = oci::parse_status(answer.value("status", std::string()));
+  if (!status) return Error("the monitor's status is not understood");
+  return *status;
 }
 
 }  // namespace
-
-std::string_view status_name(ContainerStatus status) {
-  switch (status) {
-    case ContainerStatus::creating:
-      return "creating";
-    case ContainerStatus::created:
-      return "created";
-    case ContainerStatus::running:
-      return "running";
-    case ContainerStatus::paused:
-      return "paused";
-    case ContainerStatus::stopped:
-      break;
-  }
-  return "stopped";
-}
 
 ContainerStatus compute_status(const StateDirectory& directory, const StateRecord& record) {
   if (!record.complete) return is_running(record.creator) ? ContainerStatus::creating : ContainerStatus::stopped;
@@ -49,6 +30,31 @@ ContainerStatus compute_status(const StateDirectory& directory, const StateRecor
   if (answer.ok()) return *answer;
   // A monitor that lives but is too busy to answer has, as far as anybody can tell, a running container.
   return monitor_is_gone(answer.error()) ? ContainerStatus::stopped : ContainerStatus::running;
+}
+
+oci::State make_state(const StateRecord& record, ContainerStatus status) {
+  oci::State state;
+  state.oci_version = record.oci_version;
+  state.id = record.id;
+  state.status = status;
+  state.pid = status == ContainerStatus::stopped ? 0 : record.keeper.pid;
+  state.bundle = record.bundle;
+  state.rootfs = record.rootfs;
+  state.created = record.created;
+  state.annotations = record.annotations;
+  state.owner = record.owner;
+  return state;
+}
+
+Result<StateRecord> read_existing_record(const StateDirectory& directory) {
+  auto record = directory.read_record();
+  if (!record.ok() && record.error().number() == ENOENT) return no_such_container(directory.id());
+  return record;
+}
+
+Result<oci::State> read_state(const StateDirectory& directory) {
+  LITEBOX_ASSIGN(const StateRecord record, read_existing_record(directory));
+  return make_state(record, compute_status(directory, record));
 }
 
 }  // namespace litebox::runtime

@@ -3,29 +3,23 @@
 // States: runtime-spec runtime.md "State". A keeper that is a zombie, or a monitor that is gone, means stopped.
 #pragma once
 
-#include <string_view>
-
+#include "oci/state.h"
 #include "runtime/state_directory.h"
 #include "runtime/state_record.h"
 
 namespace litebox::runtime {
 
-enum class ContainerStatus { creating, created, running, paused, stopped };
-
-std::string_view status_name(ContainerStatus status);
+using oci::ContainerStatus;
 
 ContainerStatus compute_status(const StateDirectory& directory, const StateRecord& record);
 
-inline bool can_start(ContainerStatus status) { return status == ContainerStatus::created; }
-inline bool can_exec(ContainerStatus status) {
-  return status == ContainerStatus::created || status == ContainerStatus::running;
-}
-inline bool can_kill(ContainerStatus status) { return status != ContainerStatus::stopped; }
-inline bool can_pause(ContainerStatus status) {
-  return status == ContainerStatus::created || status == ContainerStatus::running;
-}
-inline bool can_delete(ContainerStatus status) {
-  return status == ContainerStatus::stopped || status == ContainerStatus::created;
-}
+// What `state` and `list` print. The pid is the keeper's, the process that callers wait for; 0 when stopped.
+oci::State make_state(const StateRecord& record, ContainerStatus status);
+
+// Both in one. "container does not exist" when `create` was killed before it wrote anything.
+Result<oci::State> read_state(const StateDirectory& directory);
+
+// The record of a container, or the error of read_state().
+Result<StateRecord> read_existing_record(const StateDirectory& directory);
 
 }  // namespace litebox::runtime

@@ -1,40 +1,40 @@
 // list: every container below the root.
+#include <algorithm>
 #include <array>
 #include <iomanip>
 #include <iostream>
-#include <nlohmann/json.hpp>
 
 #include "cmd/litebox/arguments.h"
 #include "cmd/litebox/command.h"
-#include "runtime/state_report.h"
+#include "oci/state.h"
+#include "runtime/status.h"
 
 namespace litebox::command {
 namespace {
 
-using runtime::StateReport;
-
-Result<std::vector<StateReport>> all_containers(const Globals& globals) {
+Result<std::vector<oci::State>> all_containers(const Globals& globals) {
   auto ids = runtime::StateDirectory::list(globals.root.path);
   if (!ids.ok()) {
-    if (ids.error().number() == ENOENT && !globals.root.chosen_by_user) return std::vector<StateReport>();
+    if (ids.error().number() == ENOENT && !globals.root.chosen_by_user) return std::vector<oci::State>();
     return std::move(ids).error();
   }
-  std::vector<StateReport> reports;
+  std::vector<oci::State> containers;
   for (const std::string& id : *ids) {
     const auto directory = runtime::StateDirectory::open(globals.root.path, id);
     if (!directory.ok()) continue;  // deleted meanwhile
-    auto report = runtime::report_state(*directory);
-    if (report.ok()) reports.push_back(std::move(report).value());
+    auto container = runtime::read_state(*directory);
+    if (container.ok()) containers.push_back(std::move(container).value());
   }
-  return reports;
+  return containers;
 }
 
 // Columns at least 12 wide, with 3 blanks between them.
-void print_table(const std::vector<StateReport>& reports) {
+void print_table(const std::vector<oci::State>& containers) {
   constexpr size_t columns = 6;
   std::vector<std::array<std::string, columns>> rows{{"ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"}};
-  for (const StateReport& report : reports) {
-    rows.push_back({report.id, std::to_string(report.pid), report.status, report.bundle, report.created, report.owner});
+  for (const oci::State& container : containers) {
+    rows.push_back({container.id, std::to_string(container.pid), std::string(oci::status_name(container.status)),
+                    container.bundle, container.created, container.owner});
   }
   std::array<size_t, columns> widths{};
   for (const auto& row : rows) {
@@ -55,15 +55,13 @@ Result<int> list(Globals& globals, const std::vector<std::string>& arguments) {
   if (!options) return line.exit_code();
   const std::string format = options->value("format").value_or("table");
   if (format != "table" && format != "json") return Error("invalid format option");
-  LITEBOX_ASSIGN(const auto reports, all_containers(globals));
+  LITEBOX_ASSIGN(const auto containers, all_containers(globals));
   if (options->has("quiet")) {
-    for (const StateReport& report : reports) std::cout << report.id << "\n";
+    for (const oci::State& container : containers) std::cout << container.id << "\n";
   } else if (format == "json") {
-    nlohmann::ordered_json array;  // null when there is none, as callers of runc expect
-    for (const StateReport& report : reports) array.push_back(runtime::report_to_json(report));
-    std::cout << array.dump();
+    std::cout << oci::states_to_json(containers);
   } else {
-    print_table(reports);
+    print_table(containers);
   }
   return 0;
 }

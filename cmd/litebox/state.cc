@@ -1,10 +1,10 @@
 // state: one container's state as JSON.
 #include <iostream>
-#include <nlohmann/json.hpp>
 
 #include "cmd/litebox/arguments.h"
 #include "cmd/litebox/command.h"
-#include "runtime/state_report.h"
+#include "oci/state.h"
+#include "runtime/status.h"
 
 namespace litebox::command {
 
@@ -13,8 +13,8 @@ Result<int> state(Globals& globals, const std::vector<std::string>& arguments) {
   const auto options = line.words(1, 1).parse(arguments);
   if (!options) return line.exit_code();
   LITEBOX_ASSIGN(const auto directory, runtime::StateDirectory::open(globals.root.path, options->words()[0]));
-  LITEBOX_ASSIGN(const auto report, runtime::report_state(directory));
-  std::cout << runtime::report_to_json(report).dump(2);
+  LITEBOX_ASSIGN(const auto container, runtime::read_state(directory));
+  std::cout << oci::state_to_json(container);
   return 0;
 }
 

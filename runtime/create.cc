@@ -1,0 +1,247 @@
+#include "runtime/create.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "base/log.h"
+#include "oci/state.h"
+#include "oci/supported.h"
+#include "runtime/cgroups.h"
+#include "runtime/container_id.h"
+#include "runtime/control_client.h"
+#include "runtime/destroy.h"
+#include "runtime/files.h"
+#include "runtime/hooks.h"
+#include "runtime/membership.h"
+#include "runtime/pid_file.h"
+#include "runtime/signals.h"
+#include "runtime/status.h"
+
+namespace litebox::runtime {
+namespace {
+
+constexpr int kMonitorAnswerPatience = 5000;  // milliseconds
+
+Result<std::string> absolute(const std::string& path) {
+  std::array<char, PATH_MAX> resolved{};
+  if (realpath(path.c_str(), resolved.data()) == nullptr) return last_error("bundle " + path);
+  return std::string(resolved.data());
+}
+
+std::string user_name() {
+  std::array<char, 4096> buffer{};
+  passwd entry{};
+  passwd* found = nullptr;
+  const int failure = getpwuid_r(geteuid(), &entry, buffer.data(), buffer.size(), &found);
+  return failure == 0 && found != nullptr ? entry.pw_name : std::to_string(geteuid());
+}
+
+// runc's texts.
+Status check_console(const CreateRequest& request, bool terminal) {
+  if (!terminal && request.console_socket) {
+    return Error("cannot use console socket if litebox will not detach or allocate tty");
+  }
+  if (terminal && request.detached && !request.console_socket) {
+    return Error("cannot allocate tty if litebox will detach without setting console socket");
+  }
+  if (terminal && !request.detached && request.console_socket) {
+    return Error("cannot use console socket if litebox will not detach or allocate tty");
+  }
+  return {};
+}
+
+// sd_listen_fds(3): the sockets are passed on as 3 and up, to init.
+void pass_listen_descriptors(oci::Process& process, unsigned count) {
+  if (count == 0) return;
+  std::erase_if(process.env, [](const std::string& entry) {
+    return entry.rfind("LISTEN_FDS=", 0) == 0 || entry.rfind("LISTEN_PID=", 0) == 0;
+  });
+  process.env.push_back("LISTEN_FDS=" + std::to_string(count));
+  process.env.emplace_back("LISTEN_PID=1");
+}
+
+bool not_permitted(const Error& error) {
+  return error.number() == EACCES || error.number() == EPERM || error.number() == EROFS;
+}
+
+// One creation, from the state directory on. What it has made is undone unless finish() is reached.
+class Creation {
+ public:
+  Creation(StateDirectory directory, oci::Config config, CreateRequest request)
+      : directory_(std::move(directory)),
+        config_(std::move(config)),
+        request_(std::move(request)),
+        interrupts_(SignalDescriptor::interrupts()) {}
+  Creation(const Creation&) = delete;
+  Creation& operator=(const Creation&) = delete;
+
+  ~Creation() {
+    if (finished_) return;
+    if (keeper_) keeper_->abandon();
+    (void)end_container(directory_, record_);
+    const Status removed = remove_container(directory_, record_);
+    if (!removed.ok()) log::debug(removed.error().message());
+  }
+
+  Status run(const std::string& bundle, const std::string& config_text, const MonitorMain& monitor_main) {
+    describe(bundle);
+    LITEBOX_TRY(directory_.write_config(config_text));
+    LITEBOX_TRY(prepare_cgroups());
+    LITEBOX_TRY(prepare_console());
+    LITEBOX_TRY(start_keeper(monitor_main));
+    LITEBOX_TRY(run_create_hooks());
+    LITEBOX_TRY(check_interrupt());
+    LITEBOX_TRY(keeper_->release());
+    LITEBOX_TRY(keeper_->wait_until_ready(interrupts_.descriptor()));
+    LITEBOX_TRY(learn_membership());
+    return finish();
+  }
+
+  CreatedContainer result() && { return {std::move(directory_), std::move(record_), std::move(config_), std::move(console_)}; }
+
+ private:
+  void describe(const std::string& bundle) {
+    record_.id = request_.id;
+    record_.oci_version = config_.oci_version;
+    record_.bundle = bundle;
+    record_.rootfs = config_.root.path.front() == '/' ? config_.root.path : bundle + "/" + config_.root.path;
+    record_.created = oci::format_time(std::chrono::system_clock::now());
+    record_.owner = user_name();
+    record_.annotations = config_.annotations;
+    if (const auto self = identify(getpid()); self.ok()) record_.creator = *self;
+  }
+
+  Status check_interrupt() {
+    if (interrupts_.next()) return Error(EINTR, "create");
+    return {};
+  }
+
+  Status prepare_cgroups() {
+    const oci::Resources resources = config_.linux.resources.value_or(oci::Resources());
+    const std::string path = container_cgroup_path(config_.linux.cgroups_path, request_.id, request_.systemd_cgroup);
+    CgroupDirectories plan;
+    if (!request_.cgroups_disabled) plan = plan_cgroups(mounted_cgroup_hierarchies(), path, resources);
+    if (!cgroup_processes(plan.container).empty()) return Error("container's cgroup " + path + " is not empty");
+    // Recorded before they are made: whoever cleans up after a killed command must know them.
+    record_.cgroup_path = path;
+    record_.container_cgroups = plan.container;
+    record_.monitor_cgroups = plan.monitor;
+    record_.parent_cgroups = plan.parents;
+    LITEBOX_TRY(directory_.write_record(record_));
+    Status made = make_cgroups(plan);
+    if (!made.ok() && not_permitted(made.error())) {
+      if (asks_for_limits(resources)) return std::move(made).error().within("linux.resources: cannot make a cgroup");
+      (void)remove_cgroups(plan);
+      record_.container_cgroups.clear();
+      record_.monitor_cgroups.clear();
+      record_.parent_cgroups.clear();
+      return directory_.write_record(record_);
+    }
+    LITEBOX_TRY(std::move(made));
+    return apply_resources(plan, resources);
+  }
+
+  Status prepare_console() {
+    if (!config_.process || !config_.process->terminal) return {};
+    LITEBOX_ASSIGN(console_, open_console(config_.process->console_size));
+    return {};
+  }
+
+  Status start_keeper(const MonitorMain& monitor_main) {
+    KeeperSetup setup;
+    LITEBOX_ASSIGN(setup.network, plan_network(config_.linux, may_make_namespaces()));
+    setup.container.id = request_.id;
+    setup.container.config = config_;
+    setup.container.bundle = record_.bundle;
+    setup.container.state_directory = directory_.path();
+    setup.container.debug = request_.debug;
+    setup.container.preserved = std::move(request_.preserved);
+    if (console_) setup.container.terminal = std::move(console_->slave);
+    for (size_t i = 0; i < record_.container_cgroups.size() && i < std::size(setup.container.init_cgroup_procs); ++i) {
+      setup.container.init_cgroup_procs[i] = record_.container_cgroups[i] + "/cgroup.procs";
+    }
+    LITEBOX_ASSIGN(keeper_, Keeper::spawn(setup, monitor_main));
+    record_.keeper = keeper_->keeper();
+    record_.monitor = keeper_->monitor();
+    LITEBOX_TRY(directory_.write_record(record_));
+    LITEBOX_TRY(join_cgroups(record_.container_cgroups, record_.keeper.pid));
+    return join_cgroups(record_.monitor_cgroups, record_.monitor.pid);
+  }
+
+  Status run_create_hooks() {
+    const HookContext context{oci::state_to_hook_json(make_state(record_, ContainerStatus::creating)), record_.bundle,
+                              interrupts_.descriptor()};
+    LITEBOX_TRY(run_hooks(config_.hooks.prestart, "prestart", context));
+    LITEBOX_TRY(run_hooks(config_.hooks.create_runtime, "createRuntime", context));
+    return run_hooks(config_.hooks.create_container, "createContainer", context);
+  }
+
+  Status learn_membership() {
+    LITEBOX_ASSIGN(ControlClient client, ControlClient::connect(directory_.path()));
+    LITEBOX_ASSIGN(const nlohmann::json answer, client.request({{"op", "status"}}, {}, kMonitorAnswerPatience));
+    record_.membership = membership_of(answer.value("pid", 0)).value_or(0);
+    return {};
+  }
+
+  Status finish() {
+    if (request_.console_socket) {
+      LITEBOX_TRY(send_console(*request_.console_socket, *console_));
+      console_.reset();
+    }
+    if (request_.pidfd_socket) LITEBOX_TRY(send_pidfd());
+    record_.complete = true;
+    record_.creator = {};
+    LITEBOX_TRY(directory_.write_record(record_));
+    if (request_.pid_file) LITEBOX_TRY(write_pid_file(*request_.pid_file, record_.keeper.pid));
+    LITEBOX_TRY(check_interrupt());
+    LITEBOX_TRY(keeper_->commit());
+    directory_.unlock();
+    finished_ = true;
+    return {};
+  }
+
+  Status send_pidfd() {
+    const Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, record_.keeper.pid, 0)));
+    if (!pidfd) return last_error("pidfd_open");
+    return send_descriptor(*request_.pidfd_socket, "pidfd", pidfd.get());
+  }
+
+  StateDirectory directory_;
+  oci::Config config_;
+  CreateRequest request_;
+  SignalDescriptor interrupts_;
+  StateRecord record_;
+  std::optional<Console> console_;
+  std::optional<Keeper> keeper_;
+  bool finished_ = false;
+};
+
+}  // namespace
+
+Result<CreatedContainer> create_container(const std::string& root, CreateRequest request, const MonitorMain& monitor_main) {
+  LITEBOX_TRY(validate_id(request.id));
+  LITEBOX_ASSIGN(const std::string bundle, absolute(request.bundle));
+  const std::string config_path = request.config_name.front() == '/' ? request.config_name : bundle + "/" + request.config_name;
+  LITEBOX_ASSIGN(const std::string config_text, read_file(AT_FDCWD, config_path, oci::kConfigSizeLimit + 1));
+  LITEBOX_ASSIGN(oci::Config config, oci::parse_config(config_text, request.config_name));
+  std::vector<std::string> warnings;
+  LITEBOX_TRY(oci::check_supported(config, warnings));
+  LITEBOX_TRY(check_console(request, config.process && config.process->terminal));
+  if (config.process) pass_listen_descriptors(*config.process, request.listen_descriptors);
+
+  LITEBOX_ASSIGN(StateDirectory directory, StateDirectory::create(root, request.id));
+  Creation creation(std::move(directory), std::move(config), std::move(request));
+  LITEBOX_TRY(creation.run(bundle, config_text, monitor_main));
+  for (const std::string& warning : warnings) log::debug(warning);
+  return std::move(creation).result();
+}
+
+}  // namespace litebox::runtime

@@ -1,0 +1,118 @@
+#include "runtime/exec.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <memory>
+
+#include "oci/config.h"
+#include "oci/supported.h"
+#include "runtime/console.h"
+#include "runtime/exec_connection.h"
+#include "runtime/exec_keeper.h"
+#include "runtime/pid_file.h"
+#include "runtime/signals.h"
+#include "runtime/status.h"
+#include "runtime/terminal_relay.h"
+#include "runtime/wait_status.h"
+
+namespace litebox::runtime {
+namespace {
+
+Status check_status(ContainerStatus status, bool ignore_paused) {
+  switch (status) {
+    case ContainerStatus::created:
+    case ContainerStatus::running:
+      return {};
+    case ContainerStatus::paused:
+      if (ignore_paused) return {};
+      return Error("cannot exec in a paused container (use --ignore-paused to override)");
+    case ContainerStatus::creating:
+      return Error("cannot exec in a container that is being created");
+    case ContainerStatus::stopped:
+      break;
+  }
+  return Error("cannot exec in a stopped container");
+}
+
+Status check_console(const ExecRequest& request) {
+  const bool terminal = request.process.terminal;
+  if (terminal && request.detach && !request.console_socket) {
+    return Error("cannot allocate tty if litebox will detach without setting console socket");
+  }
+  if (request.console_socket && (!terminal || !request.detach)) {
+    return Error("cannot use console socket if litebox will not detach or allocate tty");
+  }
+  return {};
+}
+
+// Waits for the end of the process, with its signals and its terminal.
+Result<int> stay_with(ExecConnection& connection, Console* console) {
+  std::unique_ptr<TerminalRelay> relay;
+  if (console != nullptr) relay = std::make_unique<TerminalRelay>(std::move(console->master));
+  SignalDescriptor signals(SignalDescriptor::all());
+  while (true) {
+    std::array<pollfd, 4> entries{
+        {{connection.descriptor(), POLLIN, 0}, {signals.descriptor(), POLLIN, 0}, {-1, 0, 0}, {-1, 0, 0}}};
+    if (relay) {
+      const auto wanted = relay->entries();
+      std::copy(wanted.begin(), wanted.end(), entries.begin() + 2);
+    }
+    (void)poll(entries.data(), entries.size(), -1);
+    while (const auto number = signals.next()) {
+      if (*number == SIGWINCH && relay) relay->copy_size();
+      if (*number != SIGCHLD && *number != SIGURG && *number != SIGWINCH) connection.signal(*number);
+    }
+    if (relay) relay->serve(&entries[2]);
+    if (entries[0].revents == 0) continue;
+    const int status = connection.take_status();
+    if (relay) relay->drain();
+    return exit_code_of(status);
+  }
+}
+
+}  // namespace
+
+Result<oci::Process> configured_process(const std::string& root, const std::string& id) {
+  LITEBOX_ASSIGN(const StateDirectory directory, StateDirectory::open(root, id));
+  LITEBOX_ASSIGN(const StateRecord record, read_existing_record(directory));
+  (void)record;
+  LITEBOX_ASSIGN(const std::string text, directory.read_config());
+  LITEBOX_ASSIGN(oci::Config config, oci::parse_config(text));
+  if (!config.process) return Error("config.json has no process");
+  config.process->terminal = false;
+  return *config.process;
+}
+
+Result<int> exec_in_container(const std::string& root, ExecRequest request) {
+  LITEBOX_TRY(check_console(request));
+  std::vector<std::string> warnings;
+  LITEBOX_TRY(oci::check_process_supported(request.process, warnings));
+  LITEBOX_ASSIGN(const StateDirectory directory, StateDirectory::open(root, request.id));
+  LITEBOX_ASSIGN(const StateRecord record, read_existing_record(directory));
+  LITEBOX_TRY(check_status(compute_status(directory, record), request.ignore_paused));
+
+  std::optional<Console> console;
+  if (request.process.terminal) {
+    LITEBOX_ASSIGN(console, open_console(request.process.console_size));
+  }
+  std::vector<int> descriptors;
+  for (int i = 0; i < 3; ++i) descriptors.push_back(console ? console->slave.get() : i);
+  for (const Fd& fd : request.preserved) descriptors.push_back(fd.get());
+
+  if (!request.detach) {
+    LITEBOX_ASSIGN(ExecConnection connection, ExecConnection::begin(directory.path(), request.process, descriptors, false));
+    if (console) console->slave.reset();
+    if (request.pid_file) LITEBOX_TRY(write_pid_file(*request.pid_file, connection.pid()));
+    return stay_with(connection, console ? &*console : nullptr);
+  }
+  LITEBOX_ASSIGN(ExecKeeper keeper, ExecKeeper::spawn(directory.path(), request.process, descriptors));
+  if (console) LITEBOX_TRY(send_console(*request.console_socket, *console));
+  if (request.pid_file) LITEBOX_TRY(write_pid_file(*request.pid_file, keeper.pid()));
+  LITEBOX_TRY(keeper.commit());
+  return 0;
+}
+
+}  // namespace litebox::runtime

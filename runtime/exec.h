@@ -1,0 +1,32 @@
+// `exec`: one more process in a container.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "oci/process.h"
+
+namespace litebox::runtime {
+
+struct ExecRequest {
+  std::string id;
+  oci::Process process;
+  std::vector<Fd> preserved;
+  std::optional<std::string> console_socket;
+  std::optional<std::string> pid_file;
+  bool detach = false;
+  bool ignore_paused = false;
+};
+
+// The process that config.json describes, as the base of an `exec` without --process; no terminal.
+Result<oci::Process> configured_process(const std::string& root, const std::string& id);
+
+// Standard input, output and error are the process's. In the foreground: waits, forwards signals, and returns the exit code or
+// 128 + the signal. Detached: returns 0 once the process runs; an exec keeper stays, whose pid is the one in the pid file and
+// which ends as the process ends. Every error comes before the program ran.
+Result<int> exec_in_container(const std::string& root, ExecRequest request);
+
+}  // namespace litebox::runtime

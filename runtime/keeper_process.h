@@ -1,0 +1,27 @@
+// What the keeper process does; runtime/keeper.h is how a command starts one.
+#pragma once
+
+#include <vector>
+
+#include "base/fd.h"
+#include "runtime/keeper.h"
+
+namespace litebox::runtime {
+
+// Messages between the command and its keeper.
+namespace keeper_channel {
+constexpr const char* kMonitor = "monitor ";  // keeper: "monitor <pid>"; anything else is an error text
+constexpr const char* kRelease = "release";   // command: the monitor may begin
+constexpr const char* kCommit = "commit";     // command: the container stays when the command ends
+}  // namespace keeper_channel
+
+// In the forked child: never returns. `ready` goes to the monitor.
+[[noreturn]] void run_keeper(KeeperSetup& setup, const MonitorMain& monitor_main, Fd channel, Fd ready);
+
+// Closes every descriptor but these (-1 counts for nothing) and 0, 1, 2. The numbers are closed whoever owns them.
+void close_all_but(std::vector<int> kept);
+
+// Puts /dev/null in place of 0, 1 and 2.
+void release_standard_io();
+
+}  // namespace litebox::runtime

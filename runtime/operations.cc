@@ -1,0 +1,191 @@
+#include "runtime/operations.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "oci/config.h"
+#include "oci/process_json.h"
+#include "runtime/cgroup_freezer.h"
+#include "runtime/cgroups.h"
+#include "runtime/control_client.h"
+#include "runtime/destroy.h"
+#include "runtime/hooks.h"
+#include "runtime/membership.h"
+#include "runtime/status.h"
+#include "runtime/wait_status.h"
+
+namespace litebox::runtime {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr int kLockPatience = 10000;  // milliseconds
+
+struct OpenContainer {
+  StateDirectory directory;
+  StateRecord record;
+  ContainerStatus status;
+};
+
+Result<OpenContainer> open_container(const std::string& root, const std::string& id, bool lock) {
+  LITEBOX_ASSIGN(StateDirectory directory, StateDirectory::open(root, id));
+  if (lock) LITEBOX_TRY(directory.lock(kLockPatience));
+  LITEBOX_ASSIGN(StateRecord record, read_existing_record(directory));
+  const ContainerStatus status = compute_status(directory, record);
+  return OpenContainer{std::move(directory), std::move(record), status};
+}
+
+// A pipe that holds `text`, closed for writing.
+Result<Fd> text_as_input(const std::string& text) {
+  std::array<int, 2> ends{};
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) return last_error("pipe");
+  Fd reader(ends[0]);
+  const Fd writer(ends[1]);
+  (void)fcntl(writer.get(), F_SETPIPE_SZ, static_cast<int>(text.size() + 1));
+  (void)fcntl(writer.get(), F_SETFL, O_NONBLOCK);
+  if (write(writer.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) return last_error("write the state");
+  return reader;
+}
+
+// Inside the container, as the specification wants: path and program are the container's.
+Status run_start_hook(const oci::Hook& hook, const oci::Process& base, const StateDirectory& directory,
+                      const std::string& state) {
+  oci::Process process = base;
+  process.terminal = false;
+  process.args = hook.args.empty() ? std::vector<std::string>{hook.path} : hook.args;
+  process.args.front() = hook.path;
+  if (hook.env) process.env = *hook.env;
+  LITEBOX_ASSIGN(const Fd input, text_as_input(state));
+  const Fd null(open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!null) return last_error("open /dev/null");
+  LITEBOX_ASSIGN(ControlClient client, ControlClient::connect(directory.path()));
+  const Json request = {{"op", "exec"}, {"process", Json::parse(oci::process_to_json(process))}, {"detach", false}};
+  LITEBOX_ASSIGN(const Json answer, client.request(request, {input.get(), null.get(), null.get()}));
+  auto ended = client.receive(hook.timeout ? *hook.timeout * 1000 : -1);
+  if (!ended.ok()) {
+    if (ended.error().number() != ETIMEDOUT) return std::move(ended).error();
+    if (auto killer = ControlClient::connect(directory.path()); killer.ok()) {
+      (void)killer->request({{"op", "signal"}, {"pid", answer.value("pid", 0)}, {"signal", SIGKILL}});
+    }
+    return Error("hook ran past specified timeout of " + std::to_string(*hook.timeout) + ".0s");
+  }
+  const int code = exit_code_of(ended->value("exited", 0));
+  if (code != 0) return Error("exit status " + std::to_string(code));
+  return {};
+}
+
+Status run_start_hooks(const oci::Config& config, const OpenContainer& container) {
+  const std::string state = oci::state_to_hook_json(make_state(container.record, ContainerStatus::created));
+  for (size_t i = 0; i < config.hooks.start_container.size(); ++i) {
+    if (!config.process) break;
+    Status status = run_start_hook(config.hooks.start_container[i], *config.process, container.directory, state);
+    if (!status.ok()) return std::move(status).error().within("error running startContainer hook #" + std::to_string(i));
+  }
+  return {};
+}
+
+Status run_poststart_hooks(const oci::Config& config, const OpenContainer& container) {
+  const HookContext context{oci::state_to_hook_json(make_state(container.record, ContainerStatus::running)),
+                            container.record.bundle, -1};
+  return run_hooks(config.hooks.poststart, "poststart", context);
+}
+
+}  // namespace
+
+Status start_container(const std::string& root, const std::string& id) {
+  LITEBOX_ASSIGN(const OpenContainer container, open_container(root, id, true));
+  switch (container.status) {
+    case ContainerStatus::created:
+      break;
+    case ContainerStatus::stopped:
+      return Error("cannot start a container that has stopped");
+    case ContainerStatus::paused:
+      return Error("cannot start a paused container");
+    default:
+      return Error("cannot start an already running container");
+  }
+  LITEBOX_ASSIGN(const std::string config_text, container.directory.read_config());
+  LITEBOX_ASSIGN(const oci::Config config, oci::parse_config(config_text));
+  Status status = run_start_hooks(config, container);
+  if (status.ok()) {
+    LITEBOX_ASSIGN(ControlClient client, ControlClient::connect(container.directory.path()));
+    auto answer = client.request({{"op", "start"}});
+    if (!answer.ok() && monitor_is_gone(answer.error())) return Error("the container ended before its program was executed");
+    if (!answer.ok()) return std::move(answer).error();
+    status = run_poststart_hooks(config, container);
+  }
+  // A start hook that fails leaves nothing to start.
+  if (!status.ok()) (void)end_container(container.directory, container.record);
+  return status;
+}
+
+Status kill_container(const std::string& root, const std::string& id, int signal, bool all) {
+  LITEBOX_ASSIGN(const OpenContainer container, open_container(root, id, false));
+  if (container.status == ContainerStatus::stopped) {
+    if (!all && signal != SIGKILL) return Error("container not running");
+    // Whatever is left when keeper or monitor were killed is still the container's.
+    if (signal == SIGKILL) LITEBOX_TRY(end_container(container.directory, container.record));
+    return all ? Status() : Status(Error("container not running"));
+  }
+  auto client = ControlClient::connect(container.directory.path());
+  if (!client.ok()) return monitor_is_gone(client.error()) ? Error("container not running") : std::move(client).error();
+  auto answer = client->request({{"op", "kill"}, {"signal", signal}, {"all", all}});
+  if (!answer.ok()) return monitor_is_gone(answer.error()) ? Error("container not running") : std::move(answer).error();
+  if (signal == SIGKILL && container.status == ContainerStatus::paused) (void)thaw(container.record.container_cgroups);
+  return {};
+}
+
+Status pause_container(const std::string& root, const std::string& id) {
+  LITEBOX_ASSIGN(const OpenContainer container, open_container(root, id, true));
+  if (container.status != ContainerStatus::running && container.status != ContainerStatus::created) {
+    return Error("container not running: " + std::string(oci::status_name(container.status)));
+  }
+  return freeze(container.record.container_cgroups);
+}
+
+Status resume_container(const std::string& root, const std::string& id) {
+  LITEBOX_ASSIGN(const OpenContainer container, open_container(root, id, true));
+  if (container.status != ContainerStatus::paused) return Error("container not paused");
+  return thaw(container.record.container_cgroups);
+}
+
+Result<std::vector<pid_t>> container_processes(const std::string& root, const std::string& id) {
+  LITEBOX_ASSIGN(const OpenContainer container, open_container(root, id, false));
+  if (container.status == ContainerStatus::stopped) return std::vector<pid_t>();
+  auto client = ControlClient::connect(container.directory.path());
+  if (!client.ok()) return std::vector<pid_t>();
+  LITEBOX_ASSIGN(const Json answer, client->request({{"op", "members"}}));
+  return answer.value("pids", std::vector<pid_t>());
+}
+
+Status update_container(const std::string& root, const std::string& id, const oci::Resources& resources) {
+  LITEBOX_ASSIGN(OpenContainer container, open_container(root, id, true));
+  StateRecord& record = container.record;
+  if (container.status == ContainerStatus::stopped) return Error("container not running");
+  if (record.container_cgroups.empty()) return Error("container " + id + " has no cgroup");
+  // A hierarchy that nothing was to be limited in until now.
+  const CgroupDirectories plan = plan_cgroups(mounted_cgroup_hierarchies(), record.cgroup_path, resources);
+  CgroupDirectories added;
+  for (size_t i = 0; i < plan.container.size(); ++i) {
+    const auto& known = record.container_cgroups;
+    if (std::find(known.begin(), known.end(), plan.container[i]) != known.end()) continue;
+    added.container.push_back(plan.container[i]);
+    added.parents.insert(added.parents.end(), plan.parents.begin(), plan.parents.end());
+  }
+  if (!added.container.empty()) {
+    const std::vector<pid_t> members = cgroup_processes(record.container_cgroups);
+    record.container_cgroups.insert(record.container_cgroups.end(), added.container.begin(), added.container.end());
+    record.parent_cgroups.insert(record.parent_cgroups.end(), added.parents.begin(), added.parents.end());
+    LITEBOX_TRY(container.directory.write_record(record));
+    LITEBOX_TRY(make_cgroups(added));
+    for (const pid_t pid : members) (void)join_cgroups(added.container, pid);
+  }
+  return apply_resources({record.container_cgroups, {}, {}}, resources);
+}
+
+}  // namespace litebox::runtime

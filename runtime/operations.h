@@ -1,0 +1,32 @@
+// The commands on a container that exists: start, kill, pause, resume, ps, update.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "oci/resources.h"
+#include "runtime/state_directory.h"
+
+namespace litebox::runtime {
+
+// Executes the program of a created container, with the hooks startContainer before it and poststart after it. Returns once the
+// program has been executed. A poststart hook that fails kills the container.
+Status start_container(const std::string& root, const std::string& id);
+
+// `all`: every process, not init only. "container not running" when it has stopped, unless `all`, which then kills what is
+// left.
+Status kill_container(const std::string& root, const std::string& id, int signal, bool all);
+
+Status pause_container(const std::string& root, const std::string& id);
+Status resume_container(const std::string& root, const std::string& id);
+
+// Host pids of the guests; none when it has stopped.
+Result<std::vector<pid_t>> container_processes(const std::string& root, const std::string& id);
+
+// Writes other limits into the container's cgroups.
+Status update_container(const std::string& root, const std::string& id, const oci::Resources& resources);
+
+}  // namespace litebox::runtime

@@ -1,0 +1,69 @@
+#include "runtime/run.h"
+
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <memory>
+
+#include "runtime/operations.h"
+#include "runtime/signals.h"
+#include "runtime/terminal_relay.h"
+#include "runtime/wait_status.h"
+
+namespace litebox::runtime {
+namespace {
+
+class Foreground {
+ public:
+  Foreground(pid_t keeper, TerminalRelay* relay) : keeper_(keeper), relay_(relay), signals_(SignalDescriptor::all()) {}
+
+  // Until the keeper, a child of this process, has ended; its wait status.
+  int wait() {
+    while (true) {
+      std::array<pollfd, 3> entries{{{signals_.descriptor(), POLLIN, 0}, {-1, 0, 0}, {-1, 0, 0}}};
+      if (relay_ != nullptr) {
+        const auto wanted = relay_->entries();
+        std::copy(wanted.begin(), wanted.end(), entries.begin() + 1);
+      }
+      if (const auto status = ended()) return *status;
+      (void)poll(entries.data(), entries.size(), -1);
+      while (const auto number = signals_.next()) forward(*number);
+      if (relay_ != nullptr) relay_->serve(&entries[1]);
+    }
+  }
+
+ private:
+  std::optional<int> ended() const {
+    int status = 0;
+    if (waitpid(keeper_, &status, WNOHANG) == keeper_) return status;
+    return std::nullopt;
+  }
+
+  void forward(int number) {
+    if (number == SIGCHLD || number == SIGURG) return;
+    if (number == SIGWINCH) {
+      if (relay_ != nullptr) relay_->copy_size();
+      return;
+    }
+    (void)kill(keeper_, number);  // cannot be another's pid: it is this process's own child, not yet waited for
+  }
+
+  pid_t keeper_;
+  TerminalRelay* relay_;
+  SignalDescriptor signals_;
+};
+
+}  // namespace
+
+Result<int> run_in_foreground(const std::string& root, CreatedContainer& container) {
+  std::unique_ptr<TerminalRelay> relay;
+  if (container.console) relay = std::make_unique<TerminalRelay>(std::move(container.console->master));
+  Foreground foreground(container.record.keeper.pid, relay.get());
+  LITEBOX_TRY(start_container(root, container.record.id));
+  const int status = foreground.wait();
+  if (relay) relay->drain();
+  return exit_code_of(status);
+}
+
+}  // namespace litebox::runtime
