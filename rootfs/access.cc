@@ -68,6 +68,11 @@ Result<FileOwnership> after_chown(const Identity& identity, const FileOwnership&
   }
   if (uid != kKeepUid) changed.uid = uid;
   if (gid != kKeepGid) changed.gid = gid;
+  if (changed.mode != file.mode) {
+    // Dropping a bit is a change of mode, which CAP_CHOWN alone does not permit.
+    if (!owns(identity, file)) return Error(EPERM);
+    if (!in_group_or_capable(identity, changed.gid)) changed.mode &= ~static_cast<mode_t>(S_ISGID);
+  }
   return changed;
 }
 

@@ -68,8 +68,16 @@ Status NativeNode::make_directory(const Subject& subject, const std::string& nam
 
 Status NativeNode::make_node(const Subject& subject, const std::string& name, mode_t mode, dev_t device) {
   const mode_t permissions = host::apply_umask(fd(), mode & kPermissions, subject.umask);
-  LITEBOX_TRY(check_make_device(*subject.identity, *file_system(), mode, device));
+  const Status may = check_make_device(*subject.identity, *file_system(), mode, device);
   const ScopedIdentity identity(*subject.identity);
+  if (!may.ok()) {
+    // The kernel asks for the capability only after it has found that the name is free and may be made.
+    const auto found = host::lookup(fd(), name.c_str());
+    if (found.ok()) return Error(EEXIST);
+    if (found.error().number() != ENOENT) return found.error();
+    LITEBOX_TRY(host::check(static_cast<int>(::syscall(SYS_faccessat2, fd(), "", W_OK | X_OK, AT_EMPTY_PATH | AT_EACCESS))));
+    return may;
+  }
   return host::check(::mknodat(fd(), name.c_str(), (mode & S_IFMT) | permissions, device));
 }
 
@@ -108,10 +116,15 @@ Result<std::vector<DirectoryEntry>> NativeNode::read_directory(const Subject& /*
 }
 
 Result<Fd> NativeNode::open(const Subject& subject, int flags) {
+  if ((flags & O_DIRECTORY) != 0 && !is_directory()) return Error(ENOTDIR);
   if ((flags & O_PATH) == 0 && (S_ISCHR(type()) || S_ISBLK(type()))) {
     LITEBOX_ASSIGN(const struct statx status, host::status(fd()));
-    LITEBOX_TRY(
-        check_open_device(*file_system(), type(), gnu_dev_makedev(status.stx_rdev_major, status.stx_rdev_minor), flags));
+    const dev_t device = gnu_dev_makedev(status.stx_rdev_major, status.stx_rdev_minor);
+    if (const Status may = check_open_device(*file_system(), type(), device, flags); !may.ok()) {
+      const int access = flags & O_ACCMODE;
+      LITEBOX_TRY(check_access(subject, (access != O_WRONLY ? R_OK : 0) | (access != O_RDONLY ? W_OK : 0)));
+      return may.error();
+    }
   }
   const ScopedIdentity identity(*subject.identity);
   return host::reopen(fd(), flags);

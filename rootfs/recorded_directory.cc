@@ -23,28 +23,61 @@ bool is_safe_to_link(const Identity& identity, const FileOwnership& file) {
   return S_ISREG(file.mode) && !set_id && may_access(identity, file, R_OK | W_OK).ok();
 }
 
+// Whether the directory `directory` is `ancestor` or lies below it.
+bool is_at_or_above(int ancestor, int directory) {
+  const auto wanted = host::identify(ancestor);
+  auto here = host::reopen(directory, O_PATH);
+  NodeKey last;
+  while (wanted.ok() && here.ok()) {
+    const auto found = host::identify(here->get());
+    if (!found.ok() || found->key == last) return false;
+    if (found->key == wanted->key) return true;
+    last = found->key;
+    here = host::parent(here->get());
+  }
+  return false;
+}
+
+bool same_entry(int directory, const std::string& name, int other_directory, const std::string& other_name) {
+  struct stat one {
+  }, other{};
+  return ::fstatat(directory, name.c_str(), &one, AT_SYMLINK_NOFOLLOW) == 0 &&
+         ::fstatat(other_directory, other_name.c_str(), &other, AT_SYMLINK_NOFOLLOW) == 0 && one.st_dev == other.st_dev &&
+         one.st_ino == other.st_ino;
+}
+
 }  // namespace
 
 bool RecordedNode::hides(const std::string& name) const {
   return OverrideStore::is_hidden(name) && file_system()->store() != nullptr && file_system()->store()->is_in(key());
 }
 
+// filename_create() finds what exists before vfs_create() and its like look at permissions.
 Status RecordedNode::may_create(const Subject& subject, const std::string& name) const {
-  LITEBOX_TRY(may_use(subject, W_OK | X_OK));
-  return hides(name) ? Status(Error(EPERM)) : Status();
+  if (!is_directory()) return Error(ENOTDIR);
+  LITEBOX_TRY(may_search(subject));
+  if (hides(name)) return Error(EPERM);
+  const Status may = may_use(subject, W_OK | X_OK);
+  return may.ok() || !exists(name) ? may : Status(Error(EEXIST));
 }
 
 Status RecordedNode::may_remove(const Subject& subject, const std::string& name) const {
-  if (hides(name)) return Error(ENOENT);
+  if (!is_directory()) return Error(ENOTDIR);
   const Identity& identity = *subject.identity;
+  if (hides(name)) return Error(ENOENT);
   if (identity.has(CAP_DAC_OVERRIDE) && identity.has(CAP_FOWNER)) return {};
-  LITEBOX_ASSIGN(const RecordedOwnership directory, ownership());
-  LITEBOX_TRY(may_access(identity, directory.file, W_OK | X_OK));
-  if ((directory.file.mode & S_ISVTX) == 0) return {};
+  LITEBOX_TRY(may_search(subject));
   LITEBOX_ASSIGN(const Fd victim, host::lookup(fd(), name.c_str()));
+  LITEBOX_ASSIGN(const RecordedOwnership directory, ownership());
   LITEBOX_ASSIGN(const struct statx status, host::status(victim.get()));
   return may_delete(identity, directory.file, read_ownership(*file_system(), victim.get(), status).file);
 }
+
+Status RecordedNode::may_search(const Subject& subject) const {
+  return subject.identity->has(CAP_DAC_READ_SEARCH) ? Status() : may_use(subject, X_OK);
+}
+
+bool RecordedNode::exists(const std::string& name) const { return host::lookup(fd(), name.c_str()).ok(); }
 
 Result<RecordedOwnership> RecordedNode::ownership_of_new(const Subject& subject, mode_t mode_with_type) const {
   LITEBOX_ASSIGN(const RecordedOwnership directory, ownership());
@@ -84,7 +117,7 @@ Result<Fd> RecordedNode::create_file(const std::string& name, int flags, const R
 
 Result<NodePtr> RecordedNode::lookup(const Subject& subject, const std::string& name) {
   if (!is_directory()) return Error(ENOTDIR);
-  if (!subject.identity->has(CAP_DAC_READ_SEARCH)) LITEBOX_TRY(may_use(subject, X_OK));
+  LITEBOX_TRY(may_search(subject));
   if (hides(name)) return Error(ENOENT);
   return node_of(retry_access(*file_system(), fd(), [&] { return host::lookup(fd(), name.c_str()); }));
 }
@@ -102,7 +135,7 @@ Result<NodePtr> RecordedNode::lookup_path(const Subject& subject, const std::str
 }
 
 Result<NodePtr> RecordedNode::parent(const Subject& subject) {
-  if (!subject.identity->has(CAP_DAC_READ_SEARCH)) LITEBOX_TRY(may_use(subject, X_OK));
+  LITEBOX_TRY(may_search(subject));
   return node_of(retry_access(*file_system(), fd(), [&] { return host::parent(fd()); }));
 }
 
@@ -112,14 +145,12 @@ Result<NodePtr> RecordedNode::create(const Subject& subject, const std::string& 
 }
 
 Result<Fd> RecordedNode::create_open(const Subject& subject, const std::string& name, int flags, mode_t mode) {
-  if (!is_directory()) return Error(ENOTDIR);
   LITEBOX_TRY(may_create(subject, name));
   LITEBOX_ASSIGN(const RecordedOwnership wanted, ownership_of_new(subject, S_IFREG | (mode & kPermissions)));
   return create_file(name, flags, wanted);
 }
 
 Status RecordedNode::make_directory(const Subject& subject, const std::string& name, mode_t mode) {
-  if (!is_directory()) return Error(ENOTDIR);
   LITEBOX_TRY(may_create(subject, name));
   const mode_t permissions = mode & (S_IRWXU | S_IRWXG | S_IRWXO | S_ISVTX);
   LITEBOX_ASSIGN(const RecordedOwnership wanted, ownership_of_new(subject, S_IFDIR | permissions));
@@ -129,10 +160,11 @@ Status RecordedNode::make_directory(const Subject& subject, const std::string& n
 }
 
 Status RecordedNode::make_node(const Subject& subject, const std::string& name, mode_t mode, dev_t device) {
-  if (!is_directory()) return Error(ENOTDIR);
   const mode_t type = (mode & S_IFMT) == 0 ? S_IFREG : mode & S_IFMT;
   LITEBOX_TRY(may_create(subject, name));
-  LITEBOX_TRY(check_make_device(*subject.identity, *file_system(), type, device));
+  if (Status may = check_make_device(*subject.identity, *file_system(), type, device); !may.ok()) {
+    return exists(name) ? Status(Error(EEXIST)) : may;
+  }
   LITEBOX_ASSIGN(RecordedOwnership wanted, ownership_of_new(subject, type | (mode & kPermissions)));
   if (S_ISCHR(type) || S_ISBLK(type)) wanted.device = device;
   if (S_ISREG(type) || S_ISCHR(type) || S_ISBLK(type)) {
@@ -146,26 +178,29 @@ Status RecordedNode::make_node(const Subject& subject, const std::string& name, 
 }
 
 Status RecordedNode::make_symlink(const Subject& subject, const std::string& name, const std::string& target) {
-  if (!is_directory()) return Error(ENOTDIR);
   LITEBOX_TRY(may_create(subject, name));
   LITEBOX_ASSIGN(const RecordedOwnership wanted, ownership_of_new(subject, S_IFLNK));
   LITEBOX_TRY(retry_access(*file_system(), fd(), [&] { return host::check(::symlinkat(target.c_str(), fd(), name.c_str())); }));
   return own_entry(name, wanted);
 }
 
+// do_linkat() and vfs_link(): what exists, protected_hardlinks, permission, directories, in this order.
 Status RecordedNode::link(const Subject& subject, const std::string& name, const NodePtr& target) {
   if (!is_directory()) return Error(ENOTDIR);
   LITEBOX_ASSIGN(const HostNode* source, same_file_system(target));
+  LITEBOX_TRY(may_search(subject));
+  if (hides(name)) return Error(EPERM);
   LITEBOX_ASSIGN(const struct statx status, host::status(source->host_fd()));
   const FileOwnership owner = read_ownership(*file_system(), source->host_fd(), status).file;
-  if (!owns(*subject.identity, owner) && !is_safe_to_link(*subject.identity, owner)) return Error(EPERM);
+  if (!owns(*subject.identity, owner) && !is_safe_to_link(*subject.identity, owner)) {
+    return Error(exists(name) ? EEXIST : EPERM);
+  }
   LITEBOX_TRY(may_create(subject, name));
-  if (source->is_directory()) return Error(EPERM);
+  if (source->is_directory()) return Error(exists(name) ? EEXIST : EPERM);
   return retry_access(*file_system(), fd(), [&] { return host::link(source->host_fd(), fd(), name.c_str()); });
 }
 
 Status RecordedNode::unlink(const Subject& subject, const std::string& name) {
-  if (!is_directory()) return Error(ENOTDIR);
   LITEBOX_TRY(may_remove(subject, name));
   OverrideStore* store = file_system()->store();
   // A record in the store ends with the last name of its file.
@@ -178,32 +213,57 @@ Status RecordedNode::unlink(const Subject& subject, const std::string& name) {
 }
 
 Status RecordedNode::remove_directory(const Subject& subject, const std::string& name) {
-  if (!is_directory()) return Error(ENOTDIR);
   LITEBOX_TRY(may_remove(subject, name));
   return retry_access(*file_system(), fd(), [&] { return host::check(::unlinkat(fd(), name.c_str(), AT_REMOVEDIR)); });
 }
 
-// fs/namei.c, vfs_rename.
+// vfs_rename(): the permissions that renaming `name` to `new_name` in `target` asks for.
+Status RecordedNode::may_rename(const Subject& subject, const std::string& name, const RecordedNode& target,
+                                const std::string& new_name, unsigned flags) const {
+  const bool replaces = target.exists(new_name);
+  LITEBOX_TRY(may_remove(subject, name));
+  LITEBOX_TRY(replaces ? target.may_remove(subject, new_name) : target.may_create(subject, new_name));
+  if (subject.identity->has(CAP_DAC_OVERRIDE) || target.key() == key()) return {};
+  // Another parent changes a directory's own "..".
+  const auto check_moved = [&](const RecordedNode& directory, const std::string& moved) -> Status {
+    LITEBOX_ASSIGN(const Fd entry, host::lookup(directory.fd(), moved.c_str()));
+    LITEBOX_ASSIGN(const struct statx status, host::status(entry.get()));
+    if (!S_ISDIR(status.stx_mode)) return {};
+    return may_access(*subject.identity, read_ownership(*file_system(), entry.get(), status).file, W_OK);
+  };
+  LITEBOX_TRY(check_moved(*this, name));
+  return (flags & RENAME_EXCHANGE) != 0 ? check_moved(target, new_name) : Status();
+}
+
+// do_renameat2(): what makes a rename impossible, whoever asks, comes before permissions.
+Status RecordedNode::impossible_rename(const std::string& name, const RecordedNode& target, const std::string& new_name,
+                                       unsigned flags) const {
+  LITEBOX_ASSIGN(const Fd source, host::lookup(fd(), name.c_str()));
+  const auto replaced = host::lookup(target.fd(), new_name.c_str());
+  if ((flags & RENAME_NOREPLACE) != 0 && replaced.ok()) return Error(EEXIST);
+  if ((flags & RENAME_EXCHANGE) != 0 && !replaced.ok()) return Error(ENOENT);
+  if (is_at_or_above(source.get(), target.fd())) return Error(EINVAL);
+  if (replaced.ok() && is_at_or_above(replaced->get(), fd())) {
+    return Error((flags & RENAME_EXCHANGE) != 0 ? EINVAL : ENOTEMPTY);
+  }
+  return {};
+}
+
 Status RecordedNode::rename(const Subject& subject, const std::string& name, const NodePtr& new_parent,
                             const std::string& new_name, unsigned flags) {
   if ((flags & RENAME_WHITEOUT) != 0 && !subject.identity->has(CAP_MKNOD)) return Error(EPERM);
   LITEBOX_ASSIGN(const HostNode* target_host, same_file_system(new_parent));
   const auto& target = static_cast<const RecordedNode&>(*target_host);
   if (!is_directory() || !target.is_directory()) return Error(ENOTDIR);
-  LITEBOX_TRY(may_remove(subject, name));
+  LITEBOX_TRY(may_search(subject));
+  LITEBOX_TRY(target.may_search(subject));
+  if (hides(name)) return Error(ENOENT);
   if (target.hides(new_name)) return Error(EPERM);
-  const auto replaced = host::lookup(target.fd(), new_name.c_str());
-  LITEBOX_TRY(replaced.ok() ? target.may_remove(subject, new_name) : target.may_create(subject, new_name));
-  // Another parent changes a directory's own "..".
-  if (!subject.identity->has(CAP_DAC_OVERRIDE) && !(target.key() == key())) {
-    const auto check_moved = [&](const HostNode& directory, const std::string& moved) -> Status {
-      LITEBOX_ASSIGN(const Fd entry, host::lookup(directory.host_fd(), moved.c_str()));
-      LITEBOX_ASSIGN(const struct statx status, host::status(entry.get()));
-      if (!S_ISDIR(status.stx_mode)) return {};
-      return may_access(*subject.identity, read_ownership(*file_system(), entry.get(), status).file, W_OK);
-    };
-    LITEBOX_TRY(check_moved(*this, name));
-    if ((flags & RENAME_EXCHANGE) != 0) LITEBOX_TRY(check_moved(target, new_name));
+  const Status may = may_rename(subject, name, target, new_name, flags);
+  if (!may.ok()) {
+    LITEBOX_TRY(impossible_rename(name, target, new_name, flags));
+    // Two names of one file: vfs_rename() has nothing to do.
+    return same_entry(fd(), name, target.fd(), new_name) ? Status() : may;
   }
   const auto move = [&] { return host::check(::renameat2(fd(), name.c_str(), target.fd(), new_name.c_str(), flags)); };
   return retry_access(*file_system(), fd(), [&] { return retry_access(*file_system(), target.fd(), move); });

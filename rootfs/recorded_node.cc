@@ -94,8 +94,8 @@ Result<Fd> RecordedNode::open_device(int flags) const {
   LITEBOX_ASSIGN(const RecordedOwnership owner, ownership());
   LITEBOX_TRY(check_open_device(*file_system(), type(), owner.device, flags));
   const char* path = harmless_device(type(), owner.device);
-  if (path == nullptr) return Error(ENXIO);
-  Fd device(::open(path, (flags & ~(O_CREAT | O_EXCL | O_TRUNC)) | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW));
+  if (path == nullptr) return Error(EPERM);
+  Fd device(::open(path, (flags & ~(O_CREAT | O_EXCL | O_TRUNC | O_NOATIME)) | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW));
   if (!device) return last_error();
   struct stat status {};
   if (::fstat(device.get(), &status) != 0) return last_error();

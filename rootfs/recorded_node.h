@@ -56,9 +56,15 @@ class RecordedNode final : public HostNode {
 
   // --- recorded_directory.cc
   bool hides(const std::string& name) const;
+  bool exists(const std::string& name) const;
+  // Permission to look into this directory, to add the entry `name`, to remove it: the errno of the call that asks.
+  Status may_search(const Subject& subject) const;
   Status may_create(const Subject& subject, const std::string& name) const;
-  // Permission to remove the entry `name` (of which `victim` is the node, where the caller has it).
   Status may_remove(const Subject& subject, const std::string& name) const;
+  Status may_rename(const Subject& subject, const std::string& name, const RecordedNode& target, const std::string& new_name,
+                    unsigned flags) const;
+  Status impossible_rename(const std::string& name, const RecordedNode& target, const std::string& new_name,
+                           unsigned flags) const;
   Result<RecordedOwnership> ownership_of_new(const Subject& subject, mode_t mode_with_type) const;
   // Makes a regular file with the ownership `wanted`, opened with `flags`.
   Result<Fd> create_file(const std::string& name, int flags, const RecordedOwnership& wanted);
