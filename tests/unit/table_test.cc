@@ -150,17 +150,13 @@ TEST(Table, SocketsDependOnTheNetwork) {
   EXPECT_EQ(decide(41, {AF_ALG, SOCK_SEQPACKET, 0}, own), refused(EAFNOSUPPORT));
 }
 
-TEST(Table, MessagesAreNativeOnlyWhereNoNameLeadsOutside) {
+TEST(Table, MessagesMayHoldNamesAndAreTheMonitors) {
   Conditions conditions;
-  conditions.confined_root = conditions.signal_scope = conditions.own_network = true;
-  EXPECT_EQ(decide(46, {}, conditions), kNative);
-  for (bool Conditions::*missing : {&Conditions::confined_root, &Conditions::signal_scope, &Conditions::own_network}) {
-    Conditions less = conditions;
-    less.*missing = false;
-    EXPECT_EQ(decide(46, {}, less), kMonitor);
-  }
-  conditions.recorded_ownership = true;
   EXPECT_EQ(decide(46, {}, conditions), kMonitor);
+  EXPECT_EQ(decide(307, {}, conditions), kMonitor);
+  conditions.confined_root = conditions.signal_scope = conditions.own_network = true;
+  EXPECT_EQ(decide(46, {}, conditions), kMonitor);
+  EXPECT_EQ(decide(307, {}, conditions), kMonitor);
 }
 
 TEST(Table, ClocksOfOtherProcessesAreNames) {
