@@ -115,7 +115,10 @@ int ControlServer::serve(Launched init, int keeper_pidfd) {
       const size_t index = i - first_connection;
       if (serve_message(connections_[index])) continue;
       for (Executed& executed : executed_) {
-        if (executed.connection == connections_[index].socket.get()) executed.connection = -1;
+        if (executed.connection != connections_[index].socket.get()) continue;
+        executed.connection = -1;
+        // The exec keeper was killed: callers mean the process by it, and a SIGKILL cannot be forwarded.
+        if (executed.detached) (void)kernel::send_signal(executed.launched.pidfd.get(), SIGKILL);
       }
       connections_.erase(connections_.begin() + static_cast<std::ptrdiff_t>(index));
     }
@@ -220,7 +223,7 @@ std::string ControlServer::handle_exec(Connection& connection, const Message& me
   const Status released = Launcher::release(*launched);
   if (!released.ok()) return failure(released.error().message());
   const pid_t pid = launched->process.value();
-  executed_.push_back({std::move(*launched), connection.socket.get()});
+  executed_.push_back({std::move(*launched), connection.socket.get(), message.body.value("detach", false)});
   return success({{"pid", pid}});
 }
 

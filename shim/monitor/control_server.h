@@ -37,7 +37,8 @@ class ControlServer {
   // A process made by exec, with the connection that made it.
   struct Executed {
     Launched launched;
-    int connection = -1;  // the socket's number; -1 when it has gone
+    int connection = -1;    // the socket's number; -1 when it has gone
+    bool detached = false;  // ends with its connection
   };
   struct Message;
 
