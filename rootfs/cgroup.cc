@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <map>
 #include <string_view>
 
 #include "rootfs/filesystems.h"
@@ -42,13 +43,21 @@ Result<std::string> visible_members(const ContainerView& view, const HostSource&
 
 class FilesOnly final : public PassThroughDirectory {
  public:
-  FilesOnly(SyntheticAttributes attributes, const ContainerView& view, const HostSourcePtr& source)
-      : PassThroughDirectory(std::move(attributes), source, "") {
+  FilesOnly(SyntheticAttributes attributes, const ContainerView& view, const HostSourcePtr& source, std::string directory)
+      : PassThroughDirectory(std::move(attributes), source, ""), directory_(std::move(directory)) {
     for (const char* name : kIdLists) {
       if (!source->shows(name)) continue;
       add_file(name, 0444, [&view, source, name](const Subject& /*subject*/) { return visible_members(view, *source, name); });
     }
   }
+
+  NodePtr find_handed_out(int /*fd*/, const std::string& host_path) override {
+    if (host_path.rfind(directory_ + '/', 0) != 0) return nullptr;
+    return descend(shared_from_this(), host_path.substr(directory_.size() + 1));
+  }
+
+ private:
+  std::string directory_;
 };
 
 NodePtr make_group(SyntheticAttributes attributes, const ContainerView& view, const std::string& host_directory) {
@@ -56,7 +65,7 @@ NodePtr make_group(SyntheticAttributes attributes, const ContainerView& view, co
     struct stat status;
     return is_shown(path) && ::lstat((host_directory + '/' + path).c_str(), &status) == 0 && S_ISREG(status.st_mode);
   });
-  return std::make_shared<FilesOnly>(std::move(attributes), view, source);
+  return std::make_shared<FilesOnly>(std::move(attributes), view, source, host_directory);
 }
 
 // A hierarchy's directory is named after its controllers, or its name without "name=" (cgroups(7)).
@@ -77,6 +86,32 @@ void add_controller_links(SyntheticDirectory& root, const std::string& name) {
   }
 }
 
+// Knows its groups by the host's directories.
+class Hierarchies final : public SyntheticDirectory {
+ public:
+  Hierarchies(SyntheticAttributes attributes, const ContainerView& view, const std::map<std::string, std::string>& groups)
+      : SyntheticDirectory(std::move(attributes)), groups_(groups) {
+    for (const auto& [controllers, host_directory] : groups) {
+      const std::string name = hierarchy_name(controllers);
+      add(name, S_IFDIR | 0555, [&view, directory = host_directory](SyntheticAttributes of_group) {
+        return make_group(std::move(of_group), view, directory);
+      });
+      add_controller_links(*this, name);
+    }
+  }
+
+  NodePtr find_handed_out(int /*fd*/, const std::string& host_path) override {
+    for (const auto& [controllers, host_directory] : groups_) {
+      if (host_path.rfind(host_directory + '/', 0) != 0) continue;
+      return descend(shared_from_this(), hierarchy_name(controllers) + host_path.substr(host_directory.size()));
+    }
+    return nullptr;
+  }
+
+ private:
+  const std::map<std::string, std::string> groups_;
+};
+
 }  // namespace
 
 NodePtr make_cgroup(const ContainerView& view, const std::shared_ptr<DescriptorRegistry>& registry) {
@@ -86,15 +121,7 @@ NodePtr make_cgroup(const ContainerView& view, const std::shared_ptr<DescriptorR
   auto file_system = std::make_shared<SyntheticFileSystem>(only_unified ? "cgroup2" : "cgroup", magic, registry);
   SyntheticAttributes of_root{std::move(file_system), nullptr, kRootInode, S_IFDIR | 0755};
   if (only_unified) return make_group(std::move(of_root), view, groups.begin()->second);
-  auto root = std::make_shared<SyntheticDirectory>(std::move(of_root));
-  for (const auto& [controllers, host_directory] : groups) {
-    const std::string name = hierarchy_name(controllers);
-    root->add(name, S_IFDIR | 0555, [&view, directory = host_directory](SyntheticAttributes attributes) {
-      return make_group(std::move(attributes), view, directory);
-    });
-    add_controller_links(*root, name);
-  }
-  return root;
+  return std::make_shared<Hierarchies>(std::move(of_root), view, groups);
 }
 
 }  // namespace litebox::rootfs

@@ -14,6 +14,8 @@
 #include <sstream>
 #include <string>
 
+#include "rootfs/pass_through.h"
+
 namespace litebox::rootfs {
 namespace {
 
@@ -196,6 +198,14 @@ bool Devpts::contains(unsigned number) {
   const std::lock_guard<std::mutex> guard(mutex_);
   const auto found = pairs_.find(number);
   return found != pairs_.end() && alive(found->second);
+}
+
+NodePtr Devpts::find_handed_out(int fd, const std::string& /*host_path*/) {
+  const auto status = status_of(fd);
+  if (!status || !S_ISCHR(status->st_mode)) return nullptr;
+  const bool is_master = status->st_rdev == gnu_dev_makedev(TTYAUX_MAJOR, kPtmxMinor);
+  if (!is_master && !is_slave(*status)) return nullptr;
+  return descend(shared_from_this(), is_master ? "ptmx" : std::to_string(minor(status->st_rdev)));
 }
 
 Result<Fd> Devpts::open_master(const Subject& subject, int flags) {

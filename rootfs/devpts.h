@@ -28,6 +28,9 @@ class Devpts final : public SyntheticDirectory {
   // Whether the slave numbered `number` is one of the container's that still lives.
   bool contains(unsigned number);
 
+  // The slaves, and ptmx for every master.
+  NodePtr find_handed_out(int fd, const std::string& host_path) override;
+
   // A new pair: the master, opened with `flags`.
   Result<Fd> open_master(const Subject& subject, int flags);
 

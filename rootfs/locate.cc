@@ -67,6 +67,11 @@ Result<Location> Tree::locate(int fd) {
     const HostFileSystemPtr file_system = host_file_system(candidate);
     return file_system != nullptr && file_system->knows(identification.mount_id);
   });
+  if (!mount) {
+    for (const MountPtr& candidate : mounts->mounts()) {
+      if (NodePtr node = candidate->root->find_handed_out(fd, path)) return Location{candidate, std::move(node)};
+    }
+  }
   // Not the descriptor itself: a node must not keep a pipe's end or a lock alive.
   LITEBOX_ASSIGN(Fd held, host::reopen(fd, O_PATH));
   if (mount) {

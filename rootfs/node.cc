@@ -92,4 +92,6 @@ Result<std::vector<std::string>> Node::list_xattrs(const Subject& /*subject*/) {
 
 Result<std::string> Node::path_in_file_system() { return Error(ENOENT); }
 
+NodePtr Node::find_handed_out(int /*fd*/, const std::string& /*host_path*/) { return nullptr; }
+
 }  // namespace litebox::rootfs

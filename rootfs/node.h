@@ -129,6 +129,9 @@ class Node : public std::enable_shared_from_this<Node> {
   // --- the host behind it
   // An O_PATH fd of the host file that holds this node, or -1 (synthetic nodes). Borrowed: lives as long as the node.
   virtual int host_fd() const { return -1; }
+  // Asked of the root of a file system that hands out descriptors of host files as they are (synthetic ones do): the node of
+  // such a file, by a descriptor of it and its path on the host. Null for a file that it does not show.
+  virtual NodePtr find_handed_out(int fd, const std::string& host_path);
 };
 
 }  // namespace litebox::rootfs

@@ -6,8 +6,10 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <climits>
 
@@ -115,6 +117,28 @@ Result<std::vector<DirectoryEntry>> PassThroughDirectory::list_dynamic(const Sub
     entries.push_back({0, next++, static_cast<unsigned char>(IFTODT(host->st_mode)), name});
   }
   return entries;
+}
+
+NodePtr descend(NodePtr from, std::string_view path) {
+  Subject anybody;
+  anybody.identity = std::make_shared<const Identity>(Identity{0, 0, {}, ~uint64_t{0}});
+  while (from && !path.empty()) {
+    const size_t end = std::min(path.find('/'), path.size());
+    auto next = from->lookup(anybody, std::string(path.substr(0, end)));
+    if (!next) return nullptr;
+    from = *std::move(next);
+    path.remove_prefix(std::min(end + 1, path.size()));
+  }
+  return from;
+}
+
+NodePtr PassThroughRoot::find_handed_out(int fd, const std::string& host_path) {
+  if (host_path.size() <= host_root_.size() + 1 || host_path.compare(0, host_root_.size() + 1, host_root_ + '/') != 0) {
+    return nullptr;
+  }
+  struct statfs file_system;
+  if (::fstatfs(fd, &file_system) != 0 || file_system.f_type != magic_) return nullptr;
+  return descend(shared_from_this(), path_inside(std::string_view(host_path).substr(host_root_.size() + 1)));
 }
 
 }  // namespace litebox::rootfs

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/fd.h"
@@ -75,6 +76,26 @@ class PassThroughDirectory : public SyntheticDirectory {
 
   HostSourcePtr source_;
   std::string path_;
+};
+
+// The node at `path` ("a/b/c") below `from`, whoever may look it up; null where there is none.
+NodePtr descend(NodePtr from, std::string_view path);
+
+// The root of a file system that shows parts of the host's at `host_root` ("/sys"), of the type `magic`, under the same names.
+class PassThroughRoot : public SyntheticDirectory {
+ public:
+  PassThroughRoot(SyntheticAttributes attributes, std::string host_root, long magic)
+      : SyntheticDirectory(std::move(attributes)), host_root_(std::move(host_root)), magic_(magic) {}
+
+  NodePtr find_handed_out(int fd, const std::string& host_path) override;
+
+ protected:
+  // The path inside of what is at `host_path` below the host's root.
+  virtual std::string path_inside(std::string_view host_path) const { return std::string(host_path); }
+
+ private:
+  std::string host_root_;
+  long magic_;
 };
 
 }  // namespace litebox::rootfs

@@ -2,14 +2,11 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 
 #include <algorithm>
 #include <string_view>
 
-#include "rootfs/devpts.h"
 #include "rootfs/proc/host_paths.h"
 #include "rootfs/proc/process_text.h"
 #include "rootfs/proc/text.h"
@@ -25,39 +22,9 @@ std::optional<int> descriptor_number(const std::string& name) {
   return number;
 }
 
-// The container's own /proc at the place of an open file of the host's: such a one was handed out as it is.
-std::optional<Location> locate_in_proc(const ContainerView& view, const Subject& subject, std::string_view host_path) {
-  constexpr std::string_view kHostProc = "/proc/";
-  if (host_path.substr(0, kHostProc.size()) != kHostProc) return std::nullopt;
-  host_path.remove_prefix(kHostProc.size());
-  std::string path(host_path);
-  const std::string_view first = host_path.substr(0, host_path.find('/'));
-  if (const auto process = parse_number<pid_t>(first)) {
-    path = std::to_string(visible_process(view, *process)).append(host_path.substr(first.size()));
-  }
-  for (const MountPtr& mount : view.tree().mounts()) {
-    if (mount->type != "proc") continue;
-    const Location root{mount, mount->root};
-    auto found = view.tree().resolve(subject, root, root, path);
-    if (found && found->target.node) return found->target;
-  }
-  return std::nullopt;
-}
-
-// Where an open file of the process lies in the container's tree.
-Result<Location> locate_descriptor(const ProcessContext& context, const Subject& subject, const std::string& name,
-                                   const std::string& host_path) {
-  const ContainerView& view = *context.view;
-  LITEBOX_ASSIGN(const Fd file, view.file_of(context.process(), *descriptor_number(name)));
-  struct statfs file_system;
-  if (::fstatfs(file.get(), &file_system) == 0 && file_system.f_type == PROC_SUPER_MAGIC) {
-    if (auto location = locate_in_proc(view, subject, host_path)) return *std::move(location);
-  }
-  struct stat status;
-  if (::fstat(file.get(), &status) == 0 && S_ISCHR(status.st_mode)) {
-    if (auto terminal = find_terminal(view.tree(), subject, status.st_rdev)) return *std::move(terminal);
-  }
-  return view.tree().locate(file.get());
+Result<Location> locate_descriptor(const ProcessContext& context, const std::string& name) {
+  LITEBOX_ASSIGN(const Fd file, context.view->file_of(context.process(), *descriptor_number(name)));
+  return context.view->tree().locate(file.get());
 }
 
 // The name of a file that lies in no mount of the tree: of one that came from outside no more than its last component is
@@ -77,15 +44,12 @@ class DescriptorLink final : public MagicLink {
   Result<std::string> text(const Subject& subject) override {
     auto host = context().host->read_link("fd/" + name_);
     if (!host || host->empty() || host->front() != '/') return host;
-    LITEBOX_ASSIGN(const Location location, locate_descriptor(context(), subject, name_, *host));
+    LITEBOX_ASSIGN(const Location location, locate_descriptor(context(), name_));
     if (location.mount->id == 0) return name_outside(*host, location.node->type());
     return visible_path(*context().view, subject, location);
   }
 
-  Result<Location> target(const Subject& subject) override {
-    LITEBOX_ASSIGN(const std::string host, context().host->read_link("fd/" + name_));
-    return locate_descriptor(context(), subject, name_, host);
-  }
+  Result<Location> target(const Subject& /*subject*/) override { return locate_descriptor(context(), name_); }
 
   uint64_t size(const Subject& /*subject*/) const override { return 64; }
 
@@ -163,7 +127,7 @@ class FdinfoDirectory final : public DescriptorDirectory {
       int mount = 0;
       const auto link = context.host->read_link("fd/" + name);
       if (link && !link->empty() && link->front() == '/' && !is_anonymous_name(*link)) {
-        const auto location = locate_descriptor(context, subject, name, *link);
+        const auto location = locate_descriptor(context, name);
         if (location && location->mount) mount = location->mount->id;
       }
       return translate_fdinfo(*context.view, host, mount);

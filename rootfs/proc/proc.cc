@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "rootfs/filesystems.h"
+#include "rootfs/pass_through.h"
 #include "rootfs/proc/global_files.h"
 #include "rootfs/proc/process_directory.h"
 #include "rootfs/proc/sysctl.h"
@@ -17,9 +18,10 @@ namespace {
 
 constexpr uint64_t kRootInode = 1;  // PROC_ROOT_INO
 
-class ProcRoot final : public SyntheticDirectory {
+class ProcRoot final : public PassThroughRoot {
  public:
-  ProcRoot(SyntheticAttributes attributes, const ContainerView& view) : SyntheticDirectory(std::move(attributes)), view_(view) {
+  ProcRoot(SyntheticAttributes attributes, const ContainerView& view)
+      : PassThroughRoot(std::move(attributes), "/proc", PROC_SUPER_MAGIC), view_(view) {
     add_symlink("self", [&view](const Subject& subject) -> Result<std::string> {
       return std::to_string(proc::visible_process(view, subject.thread_group.value()));
     });
@@ -53,6 +55,13 @@ class ProcRoot final : public SyntheticDirectory {
     }
     std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.next < b.next; });
     return entries;
+  }
+
+  std::string path_inside(std::string_view host_path) const override {
+    const std::string_view first = host_path.substr(0, host_path.find('/'));
+    const auto process = proc::parse_number<pid_t>(first);
+    if (!process) return std::string(host_path);
+    return std::to_string(proc::visible_process(view_, *process)).append(host_path.substr(first.size()));
   }
 
  private:

@@ -4,12 +4,14 @@
 // what is named through one, but nothing is named natively.
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/major.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <memory>
 
+#include "rootfs/devpts.h"
 #include "shim/kernel/pending_signals.h"
 #include "shim/syscalls/device_access.h"
 #include "shim/syscalls/lookup.h"
@@ -71,6 +73,18 @@ Status check_device(const Call& call, const rootfs::Location& location, const Op
   return check_device_access(call.world.config(), location.node->type(), device, access);
 }
 
+// /dev/tty is the caller's terminal, never the monitor's (drivers/tty/tty_io.c, tty_open_current_tty).
+Result<bool> is_controlling_terminal(const Call& call, const rootfs::Location& location) {
+  LITEBOX_ASSIGN(const struct statx status, location.node->status(call.subject()));
+  return S_ISCHR(location.node->type()) && status.stx_rdev_major == TTYAUX_MAJOR && status.stx_rdev_minor == 0;
+}
+
+Reply open_controlling_terminal(Call& call, const rootfs::NodePtr& alias, const OpenRequest& request) {
+  LITEBOX_CHECK_REPLY(alias->check_access(call.subject(), request.access));
+  LITEBOX_OR_REPLY(Fd fd, rootfs::open_controlling_terminal(call.world.tree(), call.subject(), description_flags(request)));
+  return Reply::fd(std::move(fd), request.close_on_exec);
+}
+
 // Only the owner may hide that a file has been read.
 Status check_no_atime(const Call& call, const rootfs::Location& location) {
   if (call.state->identity->has(CAP_FOWNER)) return {};
@@ -94,7 +108,11 @@ Reply open_existing(Call& call, const rootfs::Location& location, const OpenRequ
   }
   if (S_ISLNK(type)) return Reply::error(ELOOP);
   if (S_ISDIR(type) && (request.access & W_OK) != 0) return Reply::error(EISDIR);
-  if (is_device(type)) LITEBOX_CHECK_REPLY(check_device(call, location, request));
+  if (is_device(type)) {
+    LITEBOX_CHECK_REPLY(check_device(call, location, request));
+    LITEBOX_OR_REPLY(const bool own_terminal, is_controlling_terminal(call, location));
+    if (own_terminal) return open_controlling_terminal(call, node, request);
+  }
   const bool writes = (request.access & W_OK) != 0;
   if (writes && is_stored(type) && !want_write(location).ok()) {
     // The caller's permission is looked at first.

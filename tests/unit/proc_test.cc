@@ -106,6 +106,26 @@ TEST_F(Proc, NumbersOfAHandedOutHostFileAgree) {
   }
 }
 
+TEST_F(Proc, ADescriptorOfAHandedOutHostFileLeadsBack) {
+  for (const std::string& path :
+       {path_ + "/statm", path_ + "/task/" + std::to_string(worker_) + "/comm", std::string("/proc/1/cmdline"),
+        std::string("/proc/uptime"), std::string("/proc/sys/kernel/pid_max"), path_ + "/stat"}) {
+    const Location location = at(path);
+    const auto file = location.node->open(subject(init_), O_RDONLY);
+    ASSERT_TRUE(file.ok()) << path;
+    const auto found = tree_->locate(file->get());
+    ASSERT_TRUE(found.ok()) << path << ": " << found.error().message();
+    EXPECT_EQ(found->node->key(), location.node->key()) << path;
+    EXPECT_EQ(found->mount, location.mount);
+    const auto shown = tree_->path_of(subject(init_), tree_->root(), *found);
+    ASSERT_TRUE(shown.ok());
+    EXPECT_EQ(*shown, path);
+  }
+  // One that came from outside names a process that does not exist here.
+  const Fd outside(::open("/proc/self/stat", O_RDONLY | O_CLOEXEC));
+  EXPECT_EQ(tree_->locate(outside.get()).error().number(), EACCES);
+}
+
 TEST_F(Proc, DescriptorsShowPathsInside) {
   EXPECT_TRUE(has(path_ + "/fd", "100"));
   EXPECT_FALSE(has(path_ + "/fd", "99"));

@@ -31,6 +31,15 @@ TEST_F(Sys, ProcessorsAreTheHosts) {
   EXPECT_TRUE(has("/sys/devices/system/cpu", "cpu0"));
 }
 
+TEST_F(Sys, ADescriptorLeadsBack) {
+  const Location location = at("/sys/devices/system/cpu/online");
+  const auto file = location.node->open(subject(view_.init), O_RDONLY);
+  ASSERT_TRUE(file.ok());
+  const auto found = tree_->locate(file->get());
+  ASSERT_TRUE(found.ok());
+  EXPECT_EQ(found->node->key(), location.node->key());
+}
+
 TEST_F(Sys, NothingCanBeWritten) {
   const auto node = at("/sys/kernel/mm/transparent_hugepage/enabled").node;
   EXPECT_EQ(node->open(subject(view_.init), O_RDWR).error().number(), EACCES);
