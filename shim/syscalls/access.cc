@@ -34,14 +34,8 @@ Reply check_access(const Call& call, int dirfd, int path_index, unsigned mode, u
   const rootfs::Subject subject = (flags & AT_EACCESS) != 0 ? call.subject() : real_subject(call);
   LITEBOX_OR_REPLY(const std::string path, call.path(path_index));
   LITEBOX_OR_REPLY(const rootfs::Location location, locate_at(call, subject, dirfd, path, flags));
-  const mode_t type = location.node->type();
-  const bool mounted = location.mount != nullptr;
-  if ((mode & X_OK) != 0 && S_ISREG(type) && mounted && location.mount->flags.no_exec) return Reply::error(EACCES);
-  if (mode != F_OK) LITEBOX_CHECK_REPLY(location.node->check_access(subject, static_cast<int>(mode)));
-  // Writing to a device or a FIFO does not write to the file system.
-  const bool stored = S_ISREG(type) || S_ISDIR(type) || S_ISLNK(type);
-  if ((mode & W_OK) != 0 && stored) LITEBOX_CHECK_REPLY(want_write(location));
-  return Reply::success();
+  if (mode == F_OK) return Reply::success();
+  return Reply::from(rootfs::Tree::check_access(subject, location, static_cast<int>(mode)));
 }
 
 }  // namespace

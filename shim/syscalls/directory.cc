@@ -15,7 +15,7 @@ Reply make_directory(const Call& call, int dirfd, int path_index, unsigned mode)
   LITEBOX_OR_REPLY(const std::string path, call.path(path_index));
   LITEBOX_OR_REPLY(const Entry entry, lookup_new_entry(call, dirfd, path, true));
   const rootfs::Subject subject = call.subject();
-  return Reply::from(entry.parent.node->make_directory(subject, entry.name, mode & kDirectoryModeBits & ~subject.umask));
+  return Reply::from(entry.parent.node->make_directory(subject, entry.name, mode & kDirectoryModeBits));
 }
 
 }  // namespace

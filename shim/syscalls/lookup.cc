@@ -3,33 +3,6 @@
 #include <fcntl.h>
 
 namespace litebox::syscalls {
-namespace {
-
-struct LastPart {
-  std::string path;  // without trailing slashes
-  LastComponent last = LastComponent::normal;
-  bool trailing_slash = false;
-};
-
-LastPart last_part(const std::string& path) {
-  LastPart part;
-  const size_t end = path.find_last_not_of('/');
-  if (end == std::string::npos) {
-    part.path = path;
-    part.last = LastComponent::root;
-    return part;
-  }
-  part.trailing_slash = end + 1 < path.size();
-  part.path = path.substr(0, end + 1);
-  const size_t slash = part.path.rfind('/');
-  const std::string_view name = std::string_view(part.path).substr(slash == std::string::npos ? 0 : slash + 1);
-  if (name == ".") part.last = LastComponent::dot;
-  if (name == "..") part.last = LastComponent::dot_dot;
-  return part;
-}
-
-}  // namespace
-
 Result<std::string> path_maybe_null(const Call& call, int index, unsigned at_flags) {
   if ((at_flags & AT_EMPTY_PATH) != 0 && call.address(index).null()) return std::string();
   return call.path(index);
@@ -62,33 +35,25 @@ Result<rootfs::Location> locate_descriptor(const Call& call, int fd, PathDescrip
 }
 
 Result<Entry> lookup_entry(const Call& call, int dirfd, const std::string& path) {
-  if (path.empty()) return Error(ENOENT);
-  LastPart part = last_part(path);
   rootfs::ResolveOptions options;
   options.follow_final = false;
   options.want_parent = true;
-  LITEBOX_ASSIGN(rootfs::Resolved resolved, call.resolve(dirfd, part.path, options));
+  LITEBOX_ASSIGN(rootfs::Resolved resolved, call.resolve(dirfd, path, options));
   Entry entry;
   entry.parent = std::move(resolved.parent);
   entry.name = std::move(resolved.name);
   entry.target = std::move(resolved.target);
-  entry.last = part.last;
-  entry.trailing_slash = part.trailing_slash;
-  if (entry.exists()) entry.target = call.world.tree().cross_mounts(entry.target);
+  entry.last = resolved.last;
+  entry.trailing_slash = resolved.trailing_slash;
   return entry;
 }
 
 Result<Entry> lookup_new_entry(const Call& call, int dirfd, const std::string& path, bool directory) {
   LITEBOX_ASSIGN(Entry entry, lookup_entry(call, dirfd, path));
-  if (entry.last != LastComponent::normal || entry.exists()) return Error(EEXIST);
+  if (entry.last != rootfs::LastComponent::normal || entry.exists()) return Error(EEXIST);
   if (entry.trailing_slash && !directory) return Error(ENOENT);
-  LITEBOX_TRY(want_write(entry.parent));
+  LITEBOX_TRY(rootfs::Tree::want_write(entry.parent));
   return entry;
-}
-
-Status want_write(const rootfs::Location& location) {
-  if (location.mount != nullptr && location.mount->flags.read_only) return Error(EROFS);
-  return {};
 }
 
 }  // namespace litebox::syscalls

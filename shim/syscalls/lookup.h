@@ -25,29 +25,25 @@ enum class PathDescriptors {
 };
 Result<rootfs::Location> locate_descriptor(const Call& call, int fd, PathDescriptors path_descriptors);
 
-// How a path ends (the kernel's last_type).
-enum class LastComponent { normal, dot, dot_dot, root };
-
 // A name in a directory that is to be made, removed or renamed: the path without following its last component.
 struct Entry {
   rootfs::Location parent;
   std::string name;
   rootfs::Location target;  // target.node is null when nothing has the name
-  LastComponent last = LastComponent::normal;
+  rootfs::LastComponent last = rootfs::LastComponent::normal;
   bool trailing_slash = false;
 
   bool exists() const { return target.node != nullptr; }
   bool is_directory() const { return exists() && target.node->is_directory(); }
-  // Something is mounted on the name.
-  bool is_mountpoint() const { return exists() && target.mount != parent.mount; }
+  // Something is mounted on the name, or on the same file seen through another mount: it may not be removed or renamed.
+  bool is_mountpoint(const rootfs::Tree& tree) const {
+    return exists() && (target.mount != parent.mount || tree.is_mountpoint(*target.node));
+  }
 };
 Result<Entry> lookup_entry(const Call& call, int dirfd, const std::string& path);
 
 // lookup_entry for a name about to be made (filename_create): EEXIST when it is there; ENOENT for a trailing slash unless a
 // directory is to be made; EROFS.
 Result<Entry> lookup_new_entry(const Call& call, int dirfd, const std::string& path, bool directory);
-
-// EROFS when the mount is read-only (mnt_want_write).
-Status want_write(const rootfs::Location& location);
 
 }  // namespace litebox::syscalls

@@ -11,8 +11,7 @@ namespace {
 constexpr mode_t kModeBits = 07777;
 
 Reply change_mode(const Call& call, const rootfs::Location& location, unsigned mode) {
-  LITEBOX_CHECK_REPLY(want_write(location));
-  if (location.node->is_symlink()) return Reply::error(EOPNOTSUPP);
+  LITEBOX_CHECK_REPLY(rootfs::Tree::want_write(location));
   return Reply::from(location.node->change_mode(call.subject(), mode & kModeBits));
 }
 

@@ -6,17 +6,17 @@
 #include <linux/capability.h>
 #include <linux/major.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <memory>
+#include <optional>
 
 #include "rootfs/devpts.h"
 #include "shim/kernel/pending_signals.h"
-#include "shim/syscalls/device_access.h"
 #include "shim/syscalls/lookup.h"
 #include "shim/syscalls/open_how.h"
 #include "shim/syscalls/sticky_rules.h"
+#include "shim/syscalls/text_busy.h"
 #include "shim/table/handlers.h"
 
 namespace litebox::syscalls {
@@ -28,49 +28,55 @@ constexpr int kCreationAttempts = 16;
 // Flags that say how to find or make the file; the rest belong to the open file description.
 constexpr int kFindingFlags = O_CREAT | O_EXCL | O_NOFOLLOW | O_TRUNC;
 
-bool is_device(mode_t type) { return S_ISCHR(type) || S_ISBLK(type); }
-bool is_stored(mode_t type) { return S_ISREG(type) || S_ISDIR(type) || S_ISLNK(type); }
+// Of the devices numbered 5: /dev/tty and /dev/ptmx.
+constexpr uint32_t kTerminalMajor = 5;
+constexpr uint32_t kControllingTerminal = 0;
+constexpr uint32_t kPtyMaster = 2;
 
 // O_NOCTTY: the monitor must never gain a controlling terminal.
 int description_flags(const OpenRequest& request) { return (request.flags & ~kFindingFlags) | O_NOCTTY; }
 
-// The file has just been made for this descriptor: its mode bits count for the next open.
-rootfs::Subject creator(const Call& call) {
-  rootfs::Subject subject = call.subject();
-  auto identity = std::make_shared<rootfs::Identity>(*subject.identity);
-  identity->capabilities |= 1ULL << CAP_DAC_OVERRIDE;
-  subject.identity = std::move(identity);
-  return subject;
+Reply open_location(const Call& call, const rootfs::Location& location, int flags, const OpenRequest& request) {
+  LITEBOX_OR_REPLY(Fd fd, rootfs::Tree::open(call.subject(), location, flags));
+  return Reply::fd(std::move(fd), request.close_on_exec);
 }
 
-Reply open_node(const rootfs::Subject& subject, const rootfs::NodePtr& node, int flags, bool close_on_exec) {
-  LITEBOX_OR_REPLY(Fd fd, node->open(subject, flags));
-  return Reply::fd(std::move(fd), close_on_exec);
-}
-
-Reply open_waiting(Call& call, const rootfs::NodePtr& node, int flags, bool close_on_exec) {
+// The same where open(2) may wait.
+Reply open_waiting(Call& call, const rootfs::Location& location, int flags, const OpenRequest& request) {
   const rootfs::Subject subject = call.subject();
   Fd fd;
   Result<int64_t> result = 0;
   call.monitor.while_blocking([&] {
     result = kernel::run_interruptibly(call.thread, [&]() -> int64_t {
-      Result<Fd> opened = node->open(subject, flags);
+      Result<Fd> opened = rootfs::Tree::open(subject, location, flags);
       if (!opened.ok()) return opened.error().number() != 0 ? -opened.error().number() : -EIO;
       fd = std::move(opened).value();
       return 0;
     });
   });
   LITEBOX_CHECK_REPLY(result);
-  return Reply::fd(std::move(fd), close_on_exec);
+  return Reply::fd(std::move(fd), request.close_on_exec);
 }
 
-// may_open_dev and the device cgroup.
-Status check_device(const Call& call, const rootfs::Location& location, const OpenRequest& request) {
-  if (location.mount != nullptr && location.mount->flags.no_dev) return Error(EACCES);
-  LITEBOX_ASSIGN(const struct statx status, location.node->status(call.subject()));
-  const dev_t device = makedev(status.stx_rdev_major, status.stx_rdev_minor);
-  const DeviceAccess access = {.read = (request.access & R_OK) != 0, .write = (request.access & W_OK) != 0};
-  return check_device_access(call.world.config(), location.node->type(), device, access);
+// Terminals that stand for others (tty(4), pts(4)): a node of the host's would open the monitor's or the host's.
+Result<std::optional<Fd>> open_terminal(const Call& call, const rootfs::Location& location, const OpenRequest& request) {
+  if (!S_ISCHR(location.node->type()) || location.node->host_fd() < 0) return std::optional<Fd>();
+  const rootfs::Subject subject = call.subject();
+  LITEBOX_ASSIGN(const struct statx status, location.node->status(subject));
+  if (status.stx_rdev_major != kTerminalMajor) return std::optional<Fd>();
+  if (status.stx_rdev_minor != kControllingTerminal && status.stx_rdev_minor != kPtyMaster) return std::optional<Fd>();
+  if (location.mount->flags.no_dev) return Error(EACCES);
+  LITEBOX_TRY(location.node->check_access(subject, request.access));
+  const int flags = description_flags(request);
+  rootfs::Tree& tree = call.world.tree();
+  if (status.stx_rdev_minor == kControllingTerminal) {
+    LITEBOX_ASSIGN(Fd terminal, rootfs::open_controlling_terminal(tree, subject, flags));
+    return std::optional<Fd>(std::move(terminal));
+  }
+  const std::shared_ptr<rootfs::Devpts> devpts = rootfs::devpts_of(tree);
+  if (devpts == nullptr) return Error(ENODEV);
+  LITEBOX_ASSIGN(Fd master, devpts->open_master(subject, flags));
+  return std::optional<Fd>(std::move(master));
 }
 
 // /dev/tty is the caller's terminal, never the monitor's (drivers/tty/tty_io.c, tty_open_current_tty).
@@ -99,60 +105,48 @@ Reply open_existing(Call& call, const rootfs::Location& location, const OpenRequ
   const rootfs::NodePtr& node = location.node;
   const mode_t type = node->type();
   if (request.has(O_DIRECTORY) && !S_ISDIR(type)) return Reply::error(ENOTDIR);
-  if (request.has(O_PATH)) return open_node(subject, node, request.flags & (O_PATH | O_DIRECTORY), request.close_on_exec);
-  int flags = description_flags(request);
-  const bool truncates = request.has(O_TRUNC) && S_ISREG(type);
-  if (truncates) {
-    LITEBOX_CHECK_REPLY(want_write(location));
-    flags |= O_TRUNC;
-  }
+  if (request.has(O_PATH)) return open_location(call, location, request.flags & (O_PATH | O_DIRECTORY), request);
   if (S_ISLNK(type)) return Reply::error(ELOOP);
   if (S_ISDIR(type) && (request.access & W_OK) != 0) return Reply::error(EISDIR);
-  if (is_device(type)) {
-    LITEBOX_CHECK_REPLY(check_device(call, location, request));
-    LITEBOX_OR_REPLY(const bool own_terminal, is_controlling_terminal(call, location));
-    if (own_terminal) return open_controlling_terminal(call, node, request);
-  }
-  const bool writes = (request.access & W_OK) != 0;
-  if (writes && is_stored(type) && !want_write(location).ok()) {
-    // The caller's permission is looked at first.
+  LITEBOX_OR_REPLY(std::optional<Fd> terminal, open_terminal(call, location, request));
+  if (terminal.has_value()) return Reply::fd(std::move(*terminal), request.close_on_exec);
+  int flags = description_flags(request);
+  if (request.has(O_TRUNC) && S_ISREG(type)) flags |= O_TRUNC;
+  if (S_ISSOCK(type)) {
     LITEBOX_CHECK_REPLY(node->check_access(subject, request.access));
-    return Reply::error(EROFS);
+    return Reply::error(ENXIO);
   }
   if (request.has(O_NOATIME)) {
     LITEBOX_CHECK_REPLY(node->check_access(subject, request.access));
     LITEBOX_CHECK_REPLY(check_no_atime(call, location));
   }
-  if (S_ISSOCK(type)) {
-    LITEBOX_CHECK_REPLY(node->check_access(subject, request.access));
-    return Reply::error(ENXIO);
+  if (S_ISREG(type) && (request.access & W_OK) != 0) {
+    LITEBOX_CHECK_REPLY(rootfs::Tree::check_access(subject, location, request.access));
+    LITEBOX_CHECK_REPLY(check_not_executed(call, location));
   }
   // A FIFO waits for its other end, a device for whatever its driver likes.
-  const bool may_wait = (S_ISFIFO(type) || is_device(type)) && !request.has(O_NONBLOCK);
-  if (may_wait) return open_waiting(call, node, flags, request.close_on_exec);
-  return open_node(subject, node, flags, request.close_on_exec);
+  const bool may_wait = !S_ISREG(type) && !S_ISDIR(type) && !request.has(O_NONBLOCK);
+  return may_wait ? open_waiting(call, location, flags, request) : open_location(call, location, flags, request);
 }
 
 Reply open_temporary(const Call& call, int dirfd, const std::string& path, const OpenRequest& request) {
   LITEBOX_OR_REPLY(const rootfs::Resolved resolved, call.resolve(dirfd, path, request.resolve));
   if (!resolved.target.node->is_directory()) return Reply::error(ENOTDIR);
-  LITEBOX_CHECK_REPLY(want_write(resolved.target));
+  LITEBOX_CHECK_REPLY(rootfs::Tree::want_write(resolved.target));
   const rootfs::Subject subject = call.subject();
   const int flags = request.flags & ~(O_CREAT | O_NOFOLLOW | O_TRUNC);
-  LITEBOX_OR_REPLY(Fd fd, resolved.target.node->open_temporary(subject, flags, request.mode & ~subject.umask));
+  LITEBOX_OR_REPLY(Fd fd, resolved.target.node->open_temporary(subject, flags, request.mode));
   return Reply::fd(std::move(fd), request.close_on_exec);
 }
 
 // A path that ends in a slash cannot be made a regular file; the way to it must exist all the same.
 Result<bool> names_directory(const Call& call, int dirfd, const std::string& path, const rootfs::ResolveOptions& options) {
   if (!path.ends_with('/')) return false;
-  const size_t end = path.find_last_not_of('/');
-  if (end == std::string::npos) return false;
   rootfs::ResolveOptions parent_options = options;
   parent_options.follow_final = false;
   parent_options.want_parent = true;
-  LITEBOX_ASSIGN(const rootfs::Resolved resolved, call.resolve(dirfd, path.substr(0, end + 1), parent_options));
-  return !resolved.name.empty();
+  LITEBOX_ASSIGN(const rootfs::Resolved resolved, call.resolve(dirfd, path, parent_options));
+  return resolved.last == rootfs::LastComponent::normal;
 }
 
 Reply open_or_create(Call& call, int dirfd, const std::string& path, const OpenRequest& request) {
@@ -163,14 +157,15 @@ Reply open_or_create(Call& call, int dirfd, const std::string& path, const OpenR
   options.want_parent = true;
   for (int attempt = 0; attempt < kCreationAttempts; ++attempt) {
     LITEBOX_OR_REPLY(const rootfs::Resolved resolved, call.resolve(dirfd, path, options));
+    // A symlink's text may end in a slash, too.
+    if (resolved.trailing_slash && !resolved.name.empty()) return Reply::error(EISDIR);
     if (resolved.target.node == nullptr) {
-      if (resolved.trailing_slash) return Reply::error(EISDIR);
-      LITEBOX_CHECK_REPLY(want_write(resolved.parent));
-      const rootfs::Subject subject = call.subject();
-      Result<rootfs::NodePtr> created = resolved.parent.node->create(subject, resolved.name, request.mode & ~subject.umask);
-      if (!created.ok() && created.error().number() == EEXIST) continue;
-      LITEBOX_OR_REPLY(const rootfs::NodePtr node, std::move(created));
-      return open_node(creator(call), node, description_flags(request), request.close_on_exec);
+      LITEBOX_CHECK_REPLY(rootfs::Tree::want_write(resolved.parent));
+      Result<Fd> made =
+          resolved.parent.node->create_open(call.subject(), resolved.name, description_flags(request), request.mode);
+      if (!made.ok() && made.error().number() == EEXIST) continue;
+      LITEBOX_OR_REPLY(Fd fd, std::move(made));
+      return Reply::fd(std::move(fd), request.close_on_exec);
     }
     if (request.has(O_EXCL)) return Reply::error(EEXIST);
     if (resolved.target.node->is_directory()) return Reply::error(EISDIR);

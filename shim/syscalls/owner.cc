@@ -8,7 +8,7 @@ namespace litebox::syscalls {
 namespace {
 
 Reply change_owner(const Call& call, const rootfs::Location& location, uid_t uid, gid_t gid) {
-  LITEBOX_CHECK_REPLY(want_write(location));
+  LITEBOX_CHECK_REPLY(rootfs::Tree::want_write(location));
   return Reply::from(location.node->change_owner(call.subject(), uid, gid));
 }
 

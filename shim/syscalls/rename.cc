@@ -34,12 +34,12 @@ Reply rename_entry(const Call& call, int old_dirfd, int old_index, int new_dirfd
   LITEBOX_OR_REPLY(const Entry from, lookup_entry(call, old_dirfd, old_path));
   LITEBOX_OR_REPLY(const Entry to, lookup_entry(call, new_dirfd, new_path));
   if (from.parent.mount != to.parent.mount) return Reply::error(EXDEV);
-  if (from.last != LastComponent::normal) return Reply::error(EBUSY);
-  if (to.last != LastComponent::normal) return Reply::error((flags & RENAME_NOREPLACE) != 0 ? EEXIST : EBUSY);
-  LITEBOX_CHECK_REPLY(want_write(from.parent));
+  if (from.last != rootfs::LastComponent::normal) return Reply::error(EBUSY);
+  if (to.last != rootfs::LastComponent::normal) return Reply::error((flags & RENAME_NOREPLACE) != 0 ? EEXIST : EBUSY);
+  LITEBOX_CHECK_REPLY(rootfs::Tree::want_write(from.parent));
   LITEBOX_CHECK_REPLY(check_entries(from, to, flags));
   const rootfs::Subject subject = call.subject();
-  if (from.is_mountpoint() || to.is_mountpoint()) {
+  if (from.is_mountpoint(call.world.tree()) || to.is_mountpoint(call.world.tree())) {
     LITEBOX_CHECK_REPLY(from.parent.node->check_access(subject, W_OK | X_OK));
     LITEBOX_CHECK_REPLY(to.parent.node->check_access(subject, W_OK | X_OK));
     return Reply::error(EBUSY);

@@ -25,7 +25,7 @@ bool valid_nanoseconds(long nanoseconds) {
 }
 
 Reply change_times(const Call& call, const rootfs::Location& location, const Times& times) {
-  LITEBOX_CHECK_REPLY(want_write(location));
+  LITEBOX_CHECK_REPLY(rootfs::Tree::want_write(location));
   return Reply::from(location.node->change_times(call.subject(), times.data()));
 }
 

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "shim/syscalls/lookup.h"
+#include "shim/syscalls/text_busy.h"
 #include "shim/table/handlers.h"
 
 namespace litebox::syscalls {
@@ -15,7 +16,9 @@ Reply sys_truncate(Call& call) {
   const mode_t type = location.node->type();
   if (S_ISDIR(type)) return Reply::error(EISDIR);
   if (!S_ISREG(type)) return Reply::error(EINVAL);
-  LITEBOX_CHECK_REPLY(want_write(location));
+  LITEBOX_CHECK_REPLY(rootfs::Tree::want_write(location));
+  LITEBOX_CHECK_REPLY(location.node->check_access(call.subject(), W_OK));
+  LITEBOX_CHECK_REPLY(check_not_executed(call, location));
   return Reply::from(location.node->truncate(call.subject(), length));
 }
 

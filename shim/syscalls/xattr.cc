@@ -82,7 +82,7 @@ Reply set_attribute(const Call& call, const Locate& locate, int name_index, Gues
   std::string value(size, '\0');
   if (size != 0) LITEBOX_CHECK_REPLY(call.memory.read(buffer, value.data(), value.size()));
   LITEBOX_OR_REPLY(const rootfs::Location location, locate());
-  LITEBOX_CHECK_REPLY(want_write(location));
+  LITEBOX_CHECK_REPLY(rootfs::Tree::want_write(location));
   const rootfs::XattrFlags how = {.create_only = (flags & XATTR_CREATE) != 0, .replace_only = (flags & XATTR_REPLACE) != 0};
   return Reply::from(location.node->set_xattr(call.subject(), name, value, how));
 }
@@ -105,7 +105,7 @@ Reply list_attributes(const Call& call, const Locate& locate, GuestAddress buffe
 Reply remove_attribute(const Call& call, const Locate& locate, int name_index) {
   LITEBOX_OR_REPLY(const std::string name, attribute_name(call, name_index));
   LITEBOX_OR_REPLY(const rootfs::Location location, locate());
-  LITEBOX_CHECK_REPLY(want_write(location));
+  LITEBOX_CHECK_REPLY(rootfs::Tree::want_write(location));
   return Reply::from(location.node->remove_xattr(call.subject(), name));
 }
 
