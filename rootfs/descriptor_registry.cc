@@ -51,7 +51,7 @@ Result<Fd> DescriptorRegistry::open_placeholder(const NodePtr& node, int flags) 
   } else if (::symlinkat("synthetic", directory_.get(), name.c_str()) != 0) {
     return last_error();
   }
-  const int kept = flags & (O_PATH | O_NONBLOCK | O_NOATIME | O_DIRECTORY);
+  const int kept = flags & (O_PATH | O_NONBLOCK | O_NOATIME | O_DIRECTORY | O_DSYNC);
   Fd fd(::openat(directory_.get(), name.c_str(), kept | O_NOFOLLOW | O_CLOEXEC | (is_directory ? O_DIRECTORY : O_PATH)));
   const int open_error = errno;
   if (watches_ || !fd) (void)::unlinkat(directory_.get(), name.c_str(), is_directory ? AT_REMOVEDIR : 0);

@@ -118,6 +118,7 @@ class Tree {
 
   // Where descriptors of synthetic nodes are known; locate() asks it.
   void set_registry(std::shared_ptr<DescriptorRegistry> registry);
+  const std::shared_ptr<DescriptorRegistry>& registry() const { return registry_; }
 
   // The topmost mount's root at a location (follows mounts stacked on it); the location itself if none covers it.
   Location cross_mounts(Location location) const;

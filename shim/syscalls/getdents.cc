@@ -2,7 +2,6 @@
 //
 // The position of a directory is where the kernel keeps it, in the open file description that the caller's descriptors share
 // with each other and, for a moment, with the monitor's copy.
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 #include <cstring>
 
 #include "shim/syscalls/lookup.h"
+#include "shim/syscalls/path_descriptor.h"
 #include "shim/table/handlers.h"
 
 namespace litebox::syscalls {
@@ -67,8 +67,7 @@ Status advance(int fd, int64_t from, int64_t to) {
 Reply get_entries(const Call& call, Layout layout) {
   const size_t capacity = std::min<size_t>(call.flags(2), kLargestBatch);
   LITEBOX_OR_REPLY(const Fd copy, call.file(call.integer(0)));
-  const int descriptor_flags = ::fcntl(copy.get(), F_GETFL);
-  if (descriptor_flags < 0 || (descriptor_flags & O_PATH) != 0) return Reply::error(EBADF);
+  if (is_path_descriptor(copy.get())) return Reply::error(EBADF);
   struct stat status {};
   if (::fstat(copy.get(), &status) != 0) return Reply::error(last_error());
   if (!S_ISDIR(status.st_mode)) return Reply::error(ENOTDIR);

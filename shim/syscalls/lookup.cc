@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 
+#include "shim/syscalls/path_descriptor.h"
+
 namespace litebox::syscalls {
 Result<std::string> path_maybe_null(const Call& call, int index, unsigned at_flags) {
   if ((at_flags & AT_EMPTY_PATH) != 0 && call.address(index).null()) return std::string();
@@ -26,11 +28,7 @@ Result<rootfs::Location> locate_at(const Call& call, int dirfd, const std::strin
 
 Result<rootfs::Location> locate_descriptor(const Call& call, int fd, PathDescriptors path_descriptors) {
   LITEBOX_ASSIGN(const Fd copy, call.file(fd));
-  if (path_descriptors == PathDescriptors::refused) {
-    const int flags = ::fcntl(copy.get(), F_GETFL);
-    if (flags < 0) return last_error();
-    if ((flags & O_PATH) != 0) return Error(EBADF);
-  }
+  if (path_descriptors == PathDescriptors::refused && is_path_descriptor(copy.get())) return Error(EBADF);
   return call.world.tree().locate(copy.get());
 }
 

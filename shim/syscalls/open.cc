@@ -1,7 +1,6 @@
 // open, openat, creat, openat2 (fs/namei.c path_openat, do_open, may_open).
 //
-// Every path call is the monitor's, so an O_PATH descriptor is only a thing that a guest holds: Landlock does not restrict
-// what is named through one, but nothing is named natively.
+// Every path call is the monitor's, so what O_PATH gives is only a thing that a guest holds (path_descriptor.h).
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/major.h>
@@ -15,6 +14,7 @@
 #include "shim/kernel/pending_signals.h"
 #include "shim/syscalls/lookup.h"
 #include "shim/syscalls/open_how.h"
+#include "shim/syscalls/path_descriptor.h"
 #include "shim/syscalls/sticky_rules.h"
 #include "shim/syscalls/text_busy.h"
 #include "shim/table/handlers.h"
@@ -105,13 +105,18 @@ Reply open_existing(Call& call, const rootfs::Location& location, const OpenRequ
   const rootfs::NodePtr& node = location.node;
   const mode_t type = node->type();
   if (request.has(O_DIRECTORY) && !S_ISDIR(type)) return Reply::error(ENOTDIR);
-  if (request.has(O_PATH)) return open_location(call, location, request.flags & (O_PATH | O_DIRECTORY), request);
+  if (request.has(O_PATH)) {
+    LITEBOX_OR_REPLY(Fd named, open_path_descriptor(call.world.tree(), location));
+    return Reply::fd(std::move(named), request.close_on_exec);
+  }
   if (S_ISLNK(type)) return Reply::error(ELOOP);
   if (S_ISDIR(type) && (request.access & W_OK) != 0) return Reply::error(EISDIR);
   LITEBOX_OR_REPLY(std::optional<Fd> terminal, open_terminal(call, location, request));
   if (terminal.has_value()) return Reply::fd(std::move(*terminal), request.close_on_exec);
   int flags = description_flags(request);
   if (request.has(O_TRUNC) && S_ISREG(type)) flags |= O_TRUNC;
+  // Means nothing for a directory, and marks the descriptors that open_path_descriptor makes.
+  if (S_ISDIR(type)) flags &= ~O_SYNC;
   if (S_ISSOCK(type)) {
     LITEBOX_CHECK_REPLY(node->check_access(subject, request.access));
     return Reply::error(ENXIO);
