@@ -3,7 +3,6 @@
 // Every path call is the monitor's, so what O_PATH gives is only a thing that a guest holds (path_descriptor.h).
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <linux/major.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -77,18 +76,6 @@ Result<std::optional<Fd>> open_terminal(const Call& call, const rootfs::Location
   if (devpts == nullptr) return Error(ENODEV);
   LITEBOX_ASSIGN(Fd master, devpts->open_master(subject, flags));
   return std::optional<Fd>(std::move(master));
-}
-
-// /dev/tty is the caller's terminal, never the monitor's (drivers/tty/tty_io.c, tty_open_current_tty).
-Result<bool> is_controlling_terminal(const Call& call, const rootfs::Location& location) {
-  LITEBOX_ASSIGN(const struct statx status, location.node->status(call.subject()));
-  return S_ISCHR(location.node->type()) && status.stx_rdev_major == TTYAUX_MAJOR && status.stx_rdev_minor == 0;
-}
-
-Reply open_controlling_terminal(Call& call, const rootfs::NodePtr& alias, const OpenRequest& request) {
-  LITEBOX_CHECK_REPLY(alias->check_access(call.subject(), request.access));
-  LITEBOX_OR_REPLY(Fd fd, rootfs::open_controlling_terminal(call.world.tree(), call.subject(), description_flags(request)));
-  return Reply::fd(std::move(fd), request.close_on_exec);
 }
 
 // Only the owner may hide that a file has been read.
