@@ -188,6 +188,7 @@ Status ExecService::hand_over(const seccomp_notif& notification, HostPid process
     state.identity = kernel::identity_of(*plan.credentials);
     state.executable = plan.executable;
     state.executable_path = plan.executable_path;
+    state.dumpable = true;  // begin_new_exec(); virtual ids never lower it here, since natively nothing changes
     return {};
   });
 }
