@@ -63,7 +63,7 @@ template <typename T>
 std::optional<T> read(const MemoryReader& memory, uint64_t address) {
   const std::optional<std::string> bytes = memory.bytes(address, sizeof(T));
   if (!bytes.has_value() || bytes->size() != sizeof(T)) return std::nullopt;
-  T value;
+  T value{};
   memcpy(&value, bytes->data(), sizeof value);
   return value;
 }

@@ -9,6 +9,12 @@ namespace {
 
 constexpr uint64_t mask_of_width(int width) { return width == 64 ? ~uint64_t{0} : (uint64_t{1} << width) - 1; }
 
+constexpr int kWidths[] = {
+#define LITEBOX_KIND(name, bits) bits,
+    LITEBOX_ARGUMENT_KINDS(LITEBOX_KIND)
+#undef LITEBOX_KIND
+};
+
 }  // namespace
 
 ConditionBits bits_of(const Conditions& conditions) {
@@ -29,16 +35,7 @@ Conditions conditions_of(ConditionBits bits) {
   return conditions;
 }
 
-int width_of(Kind kind) {
-  switch (kind) {
-#define LITEBOX_KIND(name, bits) \
-  case Kind::name:               \
-    return bits;
-    LITEBOX_ARGUMENT_KINDS(LITEBOX_KIND)
-#undef LITEBOX_KIND
-  }
-  return 64;
-}
+int width_of(Kind kind) { return kWidths[static_cast<size_t>(kind)]; }
 
 bool Match::holds(uint64_t register_value) const {
   const uint64_t masked = register_value & mask.value & mask_of_width(width);

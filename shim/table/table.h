@@ -60,8 +60,8 @@ struct Match {
 
 // Conditions under which a rule or an override counts.
 struct When {
-  ConditionBits required;
-  ConditionBits forbidden;
+  ConditionBits required = 0;
+  ConditionBits forbidden = 0;
 
   bool holds(const Conditions& conditions) const;
 };

@@ -28,11 +28,11 @@ uint64_t at(const void* address) { return reinterpret_cast<uint64_t>(address); }
 MemoryReader own_memory() {
   return {[](uint64_t address, size_t size) -> std::optional<std::string> {
             if (address < 4096) return std::nullopt;
-            return std::string(reinterpret_cast<const char*>(address), size);
+            return std::string(reinterpret_cast<const char*>(address), size);  // NOLINT(performance-no-int-to-ptr)
           },
           [](uint64_t address, size_t limit) -> std::optional<std::string> {
             if (address < 4096) return std::nullopt;
-            const char* text = reinterpret_cast<const char*>(address);
+            const char* text = reinterpret_cast<const char*>(address);  // NOLINT(performance-no-int-to-ptr)
             return std::string(text, strnlen(text, limit));
           }};
 }

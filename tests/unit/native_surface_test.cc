@@ -85,7 +85,10 @@ Surface native_surface() {
       if (decision.route != Route::argument) continue;
       for (const Rule& rule : entry.rules) {
         if (rule.decision.route != Route::native || !rule.when.holds(conditions)) continue;
-        for (const std::string& line : lines_of(rule)) surface[{entry.number, prefix + ": " + line}].insert(bits);
+        for (std::string line : lines_of(rule)) {
+          line.insert(0, ": ").insert(0, prefix);
+          surface[{entry.number, line}].insert(bits);
+        }
       }
       if (entry.otherwise.route == Route::native) surface[{entry.number, prefix + ": all else"}].insert(bits);
     }

@@ -65,6 +65,7 @@ std::string array(std::ostream& out, const std::string& type, const std::string&
 
 std::string kinds(std::ostream& out, const std::string& name, const std::vector<std::string>& arguments) {
   std::vector<std::string> elements;
+  elements.reserve(arguments.size());
   for (const std::string& kind : arguments) elements.push_back("Kind::" + kind);
   return array(out, "Kind", "kKinds_" + name, elements);
 }
@@ -185,15 +186,16 @@ bool write(const std::string& path, const std::string& content) {
 }  // namespace litebox::table::generator
 
 int main(int argc, char** argv) {
-  using namespace litebox::table::generator;
+  namespace generator = litebox::table::generator;
   if (argc != 5) {
     std::cerr << "usage: generate_table syscalls.yaml table_data.cc handlers.h dispatch.cc\n";
     return 2;
   }
-  const Reading reading = read_spec(argv[1]);
+  const generator::Reading reading = generator::read_spec(argv[1]);
   for (const std::string& problem : reading.problems) std::cerr << problem << '\n';
   if (!reading.problems.empty()) return 1;
-  const bool written = write(argv[2], table_data(reading.spec)) && write(argv[3], handlers(reading.spec)) &&
-                       write(argv[4], dispatch(reading.spec));
+  const bool written = generator::write(argv[2], generator::table_data(reading.spec)) &&
+                       generator::write(argv[3], generator::handlers(reading.spec)) &&
+                       generator::write(argv[4], generator::dispatch(reading.spec));
   return written ? 0 : 1;
 }

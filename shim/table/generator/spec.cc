@@ -309,7 +309,7 @@ class Reader {
     if (entry.reason.empty() && (by_argument || entry.uses("native") || entry.uses("refused"))) {
       problem(node, "'" + entry.name + "' needs a reason");
     }
-    if (!spec.entries.empty() && entry.number <= spec.entries.back().number) {
+    if (entry.number >= 0 && !spec.entries.empty() && entry.number <= spec.entries.back().number) {
       problem(node, "number " + std::to_string(entry.number) + " is not above the one before");
     }
     if (std::any_of(spec.entries.begin(), spec.entries.end(),
