@@ -82,6 +82,8 @@ Status check_make_device(const Identity& identity, const HostFileSystem& file_sy
 Status check_open_device(const HostFileSystem& file_system, mode_t type, dev_t device, int flags) {
   if (!S_ISCHR(type) && !S_ISBLK(type)) return {};
   if (S_ISCHR(type) && (device == gnu_dev_makedev(5, 0) || device == gnu_dev_makedev(5, 1))) return Error(ENXIO);
+  // The device cgroup does not look at number 0 (devcgroup_inode_permission), and no driver has it.
+  if (device == 0) return Error(ENXIO);
   const int access = flags & O_ACCMODE;
   const int mask = (access != O_WRONLY ? R_OK : 0) | (access != O_RDONLY ? W_OK : 0);
   if (file_system.devices() == nullptr || !file_system.devices()->may_open(type, device, mask)) return Error(EPERM);

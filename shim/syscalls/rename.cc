@@ -33,7 +33,9 @@ Reply rename_entry(const Call& call, int old_dirfd, int old_index, int new_dirfd
   LITEBOX_OR_REPLY(const std::string new_path, call.path(new_index));
   LITEBOX_OR_REPLY(const Entry from, lookup_entry(call, old_dirfd, old_path));
   LITEBOX_OR_REPLY(const Entry to, lookup_entry(call, new_dirfd, new_path));
-  if (from.parent.mount != to.parent.mount) return Reply::error(EXDEV);
+  // A path that ends in "/", "." or ".." has no parent here; its mount would be compared first, its last component decides.
+  const bool named = from.last == rootfs::LastComponent::normal && to.last == rootfs::LastComponent::normal;
+  if (named && from.parent.mount != to.parent.mount) return Reply::error(EXDEV);
   if (from.last != rootfs::LastComponent::normal) return Reply::error(EBUSY);
   if (to.last != rootfs::LastComponent::normal) return Reply::error((flags & RENAME_NOREPLACE) != 0 ? EEXIST : EBUSY);
   LITEBOX_CHECK_REPLY(rootfs::Tree::want_write(from.parent));
@@ -42,6 +44,10 @@ Reply rename_entry(const Call& call, int old_dirfd, int old_index, int new_dirfd
   if (from.is_mountpoint(call.world.tree()) || to.is_mountpoint(call.world.tree())) {
     LITEBOX_CHECK_REPLY(from.parent.node->check_access(subject, W_OK | X_OK));
     LITEBOX_CHECK_REPLY(to.parent.node->check_access(subject, W_OK | X_OK));
+    // may_delete() looks at the kinds of both before vfs_rename() at what is mounted on them.
+    if ((flags & RENAME_EXCHANGE) == 0 && to.exists() && from.is_directory() != to.is_directory()) {
+      return Reply::error(from.is_directory() ? ENOTDIR : EISDIR);
+    }
     return Reply::error(EBUSY);
   }
   if ((flags & RENAME_WHITEOUT) != 0 && !call.credentials().has(CAP_MKNOD)) return Reply::error(EPERM);

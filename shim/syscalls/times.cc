@@ -24,14 +24,15 @@ bool valid_nanoseconds(long nanoseconds) {
   return nanoseconds >= 0 && nanoseconds < kNanosecondsPerSecond;
 }
 
+// vfs_utimes: the file is found before the times are looked at.
 Reply change_times(const Call& call, const rootfs::Location& location, const Times& times) {
   LITEBOX_CHECK_REPLY(rootfs::Tree::want_write(location));
+  if (!valid_nanoseconds(times[0].tv_nsec) || !valid_nanoseconds(times[1].tv_nsec)) return Reply::error(EINVAL);
   return Reply::from(location.node->change_times(call.subject(), times.data()));
 }
 
 // do_utimes: a null path with a descriptor names the descriptor's own file.
 Reply change_times_at(const Call& call, int dirfd, int path_index, const Times& times, unsigned flags) {
-  if (!valid_nanoseconds(times[0].tv_nsec) || !valid_nanoseconds(times[1].tv_nsec)) return Reply::error(EINVAL);
   if (call.address(path_index).null() && dirfd != AT_FDCWD) {
     if (flags != 0) return Reply::error(EINVAL);
     LITEBOX_OR_REPLY(const rootfs::Location location, locate_descriptor(call, dirfd, PathDescriptors::refused));
