@@ -67,8 +67,8 @@ void add_classes(SyntheticDirectory& classes, const ContainerView& view) {
 
 NodePtr make_sys(const ContainerView& view, const std::shared_ptr<DescriptorRegistry>& registry) {
   auto file_system = std::make_shared<SyntheticFileSystem>("sysfs", SYSFS_MAGIC, registry);
-  auto root =
-      std::make_shared<SyntheticDirectory>(SyntheticAttributes{std::move(file_system), nullptr, kRootInode, S_IFDIR | 0555});
+  auto root = std::make_shared<PassThroughRoot>(
+      SyntheticAttributes{std::move(file_system), nullptr, kRootInode, S_IFDIR | 0555}, "/sys", SYSFS_MAGIC);
   const auto host = std::make_shared<const HostSource>("/sys", is_shown);
   for (const char* name : {"block", "bus", "firmware", "module", "power"}) add_empty(*root, name);
   root->add_directory("class", 0755, [&view](SyntheticDirectory& classes) { add_classes(classes, view); });
