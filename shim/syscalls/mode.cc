@@ -17,7 +17,7 @@ Reply change_mode(const Call& call, const rootfs::Location& location, unsigned m
 
 Reply change_mode_at(const Call& call, int dirfd, int path_index, unsigned mode, unsigned flags) {
   if ((flags & ~static_cast<unsigned>(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) != 0) return Reply::error(EINVAL);
-  LITEBOX_OR_REPLY(const std::string path, path_maybe_null(call, path_index, flags));
+  LITEBOX_OR_REPLY(const std::string path, call.path(path_index));
   LITEBOX_OR_REPLY(const rootfs::Location location, locate_at(call, dirfd, path, flags));
   return change_mode(call, location, mode);
 }

@@ -14,7 +14,7 @@ Reply change_owner(const Call& call, const rootfs::Location& location, uid_t uid
 
 Reply change_owner_at(const Call& call, int dirfd, int path_index, uid_t uid, gid_t gid, unsigned flags) {
   if ((flags & ~static_cast<unsigned>(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) != 0) return Reply::error(EINVAL);
-  LITEBOX_OR_REPLY(const std::string path, path_maybe_null(call, path_index, flags));
+  LITEBOX_OR_REPLY(const std::string path, call.path(path_index));
   LITEBOX_OR_REPLY(const rootfs::Location location, locate_at(call, dirfd, path, flags));
   return change_owner(call, location, uid, gid);
 }
