@@ -60,14 +60,4 @@ Result<int> Listener::install(uint64_t id, int fd, bool close_on_exec) const {
   return number;
 }
 
-Status Listener::answer_with_fd(uint64_t id, int fd, bool close_on_exec) const {
-  seccomp_notif_addfd request{};
-  request.id = id;
-  request.flags = SECCOMP_ADDFD_FLAG_SEND;
-  request.srcfd = static_cast<uint32_t>(fd);
-  request.newfd_flags = close_on_exec ? O_CLOEXEC : 0;
-  if (::ioctl(fd_.get(), SECCOMP_IOCTL_NOTIF_ADDFD, &request) < 0) return last_error();
-  return {};
-}
-
 }  // namespace litebox::monitor

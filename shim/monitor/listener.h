@@ -28,8 +28,6 @@ class Listener {
 
   // Copies `fd` into the notifying task and returns its number there.
   Result<int> install(uint64_t id, int fd, bool close_on_exec) const;
-  // The same, and ends the call with that number, atomically.
-  Status answer_with_fd(uint64_t id, int fd, bool close_on_exec) const;
 
   int get() const { return fd_.get(); }
 

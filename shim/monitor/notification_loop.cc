@@ -111,9 +111,11 @@ void NotificationLoop::apply(syscalls::Reply& reply, const WaitingCall& call, Ho
   // A failing answer means that the task has died, which needs none.
   if (const auto* value = std::get_if<Reply::Value>(&reply.kind())) {
     (void)listener_.answer(call.notification_id, value->value);
-  } else if (const auto* install = std::get_if<Reply::InstallFd>(&reply.kind())) {
-    const Status answered = listener_.answer_with_fd(call.notification_id, install->fd.get(), install->close_on_exec);
-    if (!answered.ok()) (void)listener_.answer(call.notification_id, -answered.error().number());
+  } else if (auto* install = std::get_if<Reply::InstallFd>(&reply.kind())) {
+    // Our own copy goes before the guest goes on: it would keep a pipe's end open, or a lock held, a moment too long.
+    const auto installed = listener_.install(call.notification_id, install->fd.get(), install->close_on_exec);
+    install->fd.reset();
+    (void)listener_.answer(call.notification_id, installed.ok() ? *installed : -installed.error().number());
   } else if (std::holds_alternative<Reply::Proceed>(reply.kind())) {
     (void)listener_.proceed(call.notification_id);
   } else if (const auto* in_guest = std::get_if<Reply::InGuest>(&reply.kind())) {
