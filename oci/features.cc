@@ -20,7 +20,9 @@ ordered_json seccomp_features() {
   for (const auto& [name, op] : kSeccompOperators) result["operators"].push_back(name);
   result["archs"] = kSeccompArchitectures;
   result["knownFlags"] = kSeccompFlags;
-  result["supportedFlags"] = kSeccompFlags;
+  for (const std::string_view flag : kSeccompFlags) {
+    if (flag != "SECCOMP_FILTER_FLAG_LOG") result["supportedFlags"].push_back(flag);
+  }
   return result;
 }
 

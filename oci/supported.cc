@@ -1,5 +1,7 @@
 #include "oci/supported.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <iterator>
 #include <string_view>
@@ -116,7 +118,7 @@ bool is_own_option(std::string_view type, std::string_view option) {
     return std::find(names.begin(), names.end(), name) != names.end();
   };
   if (type == "tmpfs") return is({"gid", "inode32", "inode64", "mode", "nr_blocks", "nr_inodes", "size", "uid"});
-  if (type == "devpts") return is({"gid", "max", "mode", "newinstance", "ptmxmode", "uid"});
+  if (type == "devpts") return is({"gid", "mode", "newinstance", "ptmxmode", "uid"});
   return false;
 }
 
@@ -137,7 +139,6 @@ Status check_mount(const Mount& mount, const std::string& field) {
       continue;
     }
     if (common->kind == MountOptionKind::id_mapping) return unsupported(option_field, "an id-mapped mount");
-    if (common->kind == MountOptionKind::remount && !bind) return unsupported(option_field, "changing an earlier mount");
     if (common->kind == MountOptionKind::copy_up && mount.type != "tmpfs") {
       return Error(option_field + ": tmpcopyup is for tmpfs only");
     }
@@ -145,14 +146,16 @@ Status check_mount(const Mount& mount, const std::string& field) {
   return {};
 }
 
-Status check_seccomp(const Seccomp& seccomp) {
-  if (seccomp.default_action == SeccompAction::notify) {
-    return unsupported("linux.seccomp.defaultAction", "SCMP_ACT_NOTIFY");
-  }
+Status check_seccomp(const Seccomp& seccomp, std::vector<std::string>& warnings) {
+  const std::string rules = "linux.seccomp.syscalls";
+  bool logs = seccomp.default_action == SeccompAction::log || contains(seccomp.flags, "SECCOMP_FILTER_FLAG_LOG");
+  if (seccomp.default_action == SeccompAction::notify) return unsupported("linux.seccomp.defaultAction", "SCMP_ACT_NOTIFY");
   for (size_t i = 0; i < seccomp.syscalls.size(); ++i) {
-    if (seccomp.syscalls[i].action != SeccompAction::notify) continue;
-    return unsupported("linux.seccomp.syscalls[" + std::to_string(i) + "].action", "SCMP_ACT_NOTIFY");
+    const SeccompAction action = seccomp.syscalls[i].action;
+    if (action == SeccompAction::notify) return unsupported(rules + "[" + std::to_string(i) + "].action", "SCMP_ACT_NOTIFY");
+    logs = logs || action == SeccompAction::log;
   }
+  if (logs) warnings.emplace_back("linux.seccomp: nothing is written to the audit log");
   return {};  // "If the SCMP_ACT_NOTIFY action is not used", listenerPath "is ignored".
 }
 
@@ -191,7 +194,7 @@ Status check_linux(const Linux& linux, std::vector<std::string>& warnings) {
   if (!linux.mount_label.empty()) return unsupported("linux.mountLabel", "SELinux");
   if (linux.memory_policy) return unsupported("linux.memoryPolicy", "a memory policy");
   if (linux.personality && linux.personality->domain != "LINUX") return unsupported("linux.personality.domain", "LINUX32");
-  if (linux.seccomp) LITEBOX_TRY(check_seccomp(*linux.seccomp));
+  if (linux.seccomp) LITEBOX_TRY(check_seccomp(*linux.seccomp, warnings));
   return check_sysctl(linux, warnings);
 }
 
@@ -203,6 +206,11 @@ Status check_process_supported(const Process& process, std::vector<std::string>&
     return unsupported("process.apparmorProfile", "AppArmor");
   }
   if (!process.selinux_label.empty()) return unsupported("process.selinuxLabel", "SELinux");
+  for (size_t i = 0; i < process.rlimits.size(); ++i) {
+    // Linux has not used this limit since 2.4; litebox keeps a process's state in it.
+    if (process.rlimits[i].resource != RLIMIT_LOCKS) continue;
+    return unsupported("process.rlimits[" + std::to_string(i) + "].type", "RLIMIT_LOCKS");
+  }
   if (process.scheduler) return unsupported("process.scheduler", "a scheduling policy");
   if (process.io_priority) return unsupported("process.ioPriority", "an I/O priority");
   if (process.exec_cpu_affinity) return unsupported("process.execCPUAffinity", "an affinity");

@@ -66,6 +66,20 @@ TEST(OciSupported, RefusesWhatIsKnownAndMissing) {
       "linux.seccomp.syscalls[0].action: SCMP_ACT_NOTIFY");
 }
 
+TEST(OciSupported, KeepsTheLimitInWhichProcessStatesLive) {
+  const auto limit = [](const char* type) { return json::array({{{"type", type}, {"soft", 1}, {"hard", 1}}}); };
+  expect_unsupported("/process/rlimits", limit("RLIMIT_LOCKS"), "process.rlimits[0].type: RLIMIT_LOCKS");
+  EXPECT_EQ(ask("/process/rlimits", limit("RLIMIT_CORE")).error, "");
+}
+
+TEST(OciSupported, WarnsThatSeccompDoesNotLog) {
+  const std::string warning = "linux.seccomp: nothing is written to the audit log";
+  EXPECT_THAT(ask("/linux/seccomp", {{"defaultAction", "SCMP_ACT_LOG"}}).warnings, ElementsAre(warning));
+  EXPECT_THAT(ask("/linux/seccomp", {{"defaultAction", "SCMP_ACT_ALLOW"}, {"flags", {"SECCOMP_FILTER_FLAG_LOG"}}}).warnings,
+              ElementsAre(warning));
+  EXPECT_THAT(ask("/linux/seccomp", {{"defaultAction", "SCMP_ACT_ALLOW"}}).warnings, IsEmpty());
+}
+
 TEST(OciSupported, TakesTheHarmlessFormsOfTheSame) {
   for (const auto& [pointer, value] : std::initializer_list<std::pair<const char*, json>>{
            {"/process/apparmorProfile", "unconfined"},
@@ -145,8 +159,7 @@ TEST(OciSupported, LooksAtMounts) {
             "mounts[0].options[1]: \"hidepid=2\" is not supported by litebox");
   EXPECT_EQ(mounted({{"destination", "/a"}, {"type", "proc"}, {"options", {"tmpcopyup"}}}),
             "mounts[0].options[0]: tmpcopyup is for tmpfs only");
-  EXPECT_EQ(mounted({{"destination", "/a"}, {"options", {"remount", "ro"}}}),
-            "mounts[0].options[0]: changing an earlier mount is not supported by litebox");
+  EXPECT_EQ(mounted({{"destination", "/a"}, {"options", {"remount", "ro"}}}), "");
   json mapped = bind;
   for (const char* field : {"uidMappings", "gidMappings"}) {
     mapped[field] = {{{"containerID", 0}, {"hostID", 1}, {"size", 1}}};
