@@ -3,7 +3,7 @@ BUILD := build
 ROOTFS := $(BUILD)/rootfs
 
 .NOTPARALLEL:
-.PHONY: all build install-build install demo test lint asan rootfs clean
+.PHONY: all build install-build install demo test format lint asan rootfs clean
 
 all: build
 
@@ -25,6 +25,9 @@ rootfs: install-build
 demo: build rootfs
 	packaging/demo $(BUILD)/litebox $(ROOTFS)/debian
 
+format: install
+	packaging/lint --format
+
 lint: install build
 	packaging/lint $(BUILD)
 
@@ -33,7 +36,7 @@ asan: install
 	cmake --build $(BUILD)-asan
 	ctest --test-dir $(BUILD)-asan --output-on-failure --label-regex '^unit$$'
 
-test: install build lint asan rootfs
+test: install build format asan rootfs
 	ctest --test-dir $(BUILD) --output-on-failure
 
 clean:
