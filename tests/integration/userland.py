@@ -95,7 +95,7 @@ ulimit -n 100; ulimit -n; type -t cd; printf '%s\\n' {a..e}
 """
 FILES = """
 set -e
-d=$(mktemp -d /tmp/files.XXXXXX); cd $d
+d=/tmp/files; mkdir $d; cd $d
 mkdir -p a/b/c; touch a/b/c/f; ln -s a/b link; ln a/b/c/f hard; mkfifo fifo
 stat -c '%n %F %a %h %s' a a/b/c/f link hard fifo
 cd link; pwd; pwd -P; cd ..; pwd
@@ -103,11 +103,11 @@ chmod 640 hard; stat -c %a a/b/c/f; chmod u+s,g+s hard; stat -c %a hard
 chown 5:6 hard; stat -c %u:%g a/b/c/f; cp -a a copy; stat -c %u:%g copy/b/c/f
 mv a moved; ls -R; rm -r moved; ls -l link | cut -d' ' -f1; readlink -f copy/../copy/b
 echo data > file; cat < file; echo more >> file; wc -c file; truncate -s 100 file; stat -c %s file; dd if=file bs=10 count=1 2>/dev/null | head -c 4
-(echo reader < fifo) & echo through > fifo; wait
+cat fifo & echo through > fifo; wait
 rmdir copy 2>&1 | sed 's/.*: //' || true; mkdir ro; chmod 555 ro; touch ro/x; ls ro
 tar cf t.tar copy; mkdir out; tar xf t.tar -C out; find out | sort; cmp copy/b/c/f out/copy/b/c/f && echo same
 umask 077; touch private; stat -c %a private; touch -d 2001-02-03 private; stat -c %y private
-cd /; rm -rf $d; ls $d 2>&1 | sed 's/files[^:]*/X/'
+cd /; rm -rf $d; ls $d 2>&1
 """
 GCC = """
 cd /tmp && cat > t.c <<'C'
@@ -262,6 +262,8 @@ def main():
             except subprocess.TimeoutExpired:
                 failures.append(f"{name}: hangs")
                 continue
+            if expected.returncode < 0:  # subprocess's word for a signal; a container's status is the shell's
+                expected.returncode = 128 - expected.returncode
             if (expected.returncode, expected.stdout) == (seen.returncode, seen.stdout):
                 print(f"same: {name} (status {seen.returncode}, {len(seen.stdout)} bytes)", flush=True)
             else:
