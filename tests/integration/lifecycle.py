@@ -85,10 +85,12 @@ class Test:
     def create(self, name, args):
         self.configure(args)
         # The container inherits these, and keeps them open: not a pipe of ours.
-        done = subprocess.run([self.litebox, "--root", self.root, "create", "--bundle", str(self.bundle), "--pid-file",
-                               str(self.directory / "pid"), name], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL, timeout=60, check=False)
-        check(done.returncode == 0, f"create: exit {done.returncode}")
+        log = self.directory / "log"
+        log.unlink(missing_ok=True)
+        done = subprocess.run([self.litebox, "--root", self.root, "--log", str(log), "create", "--bundle", str(self.bundle),
+                               "--pid-file", str(self.directory / "pid"), name], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60, check=False)
+        check(done.returncode == 0, f"create: exit {done.returncode}: {log.read_text() if log.exists() else ''}")
         return int((self.directory / "pid").read_text())
 
     def state(self, name):
