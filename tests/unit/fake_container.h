@@ -31,10 +31,10 @@ class FakeContainer : public testing::Test {
     ASSERT_NE(::mkdtemp(pattern), nullptr);
     directory_ = pattern;
     host_root_ = directory_ + "/root";
-    for (const char* name : {"/root", "/scratch", "/root/proc", "/root/sys", "/root/dev", "/root/dev/pts", "/root/work"}) {
+    for (const char* name : {"/root", "/scratch", "/root/proc", "/root/sys", "/root/dev", "/root/dev/pts", "/root/data"}) {
       std::filesystem::create_directory(directory_ + name);
     }
-    std::ofstream(host_root_ + "/work/file") << "content\n";
+    std::ofstream(host_root_ + "/data/file") << "content\n";
     auto registry = DescriptorRegistry::make(directory_ + "/scratch");
     ASSERT_TRUE(registry.ok()) << registry.error().message();
     registry_ = *registry;

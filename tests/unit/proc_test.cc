@@ -28,7 +28,7 @@ class Proc : public FakeContainer {
     init_ = start();
     // Descriptors 100 to 103: a file of the tree, a pipe, a memfd and a file outside.
     worker_ = start([this] {
-      ::dup2(::open((host_root_ + "/work/file").c_str(), O_RDONLY), 100);
+      ::dup2(::open((host_root_ + "/data/file").c_str(), O_RDONLY), 100);
       int ends[2];
       (void)!::pipe(ends);
       ::dup2(ends[0], 101);
@@ -129,7 +129,7 @@ TEST_F(Proc, ADescriptorOfAHandedOutHostFileLeadsBack) {
 TEST_F(Proc, DescriptorsShowPathsInside) {
   EXPECT_TRUE(has(path_ + "/fd", "100"));
   EXPECT_FALSE(has(path_ + "/fd", "99"));
-  EXPECT_EQ(target(path_ + "/fd/100"), "/work/file");
+  EXPECT_EQ(target(path_ + "/fd/100"), "/data/file");
   EXPECT_EQ(target(path_ + "/fd/101").rfind("pipe:[", 0), 0U);
   EXPECT_EQ(target(path_ + "/fd/102"), "/memfd:mine (deleted)");
   EXPECT_EQ(target(path_ + "/fd/103"), "(unreachable)/passwd");
@@ -139,7 +139,7 @@ TEST_F(Proc, DescriptorsShowPathsInside) {
 
 TEST_F(Proc, DescriptorsOpenWhatTheyLeadTo) {
   EXPECT_EQ(content(path_ + "/fd/100"), "content\n");
-  EXPECT_EQ(at(path_ + "/fd/100").node->key(), at("/work/file").node->key());
+  EXPECT_EQ(at(path_ + "/fd/100").node->key(), at("/data/file").node->key());
   const auto pipe = at(path_ + "/fd/101").node->open(subject(init_), O_RDONLY | O_NONBLOCK);
   EXPECT_TRUE(pipe.ok());
 }
@@ -152,7 +152,7 @@ TEST_F(Proc, FdinfoNamesTheMountOfTheTree) {
 
 TEST_F(Proc, MapsShowPathsInside) {
   const std::string maps = content(path_ + "/maps");
-  EXPECT_NE(maps.find(" /work/file\n"), std::string::npos) << maps;
+  EXPECT_NE(maps.find(" /data/file\n"), std::string::npos) << maps;
   EXPECT_EQ(maps.find(host_root_), std::string::npos);
   EXPECT_NE(maps.find(" (unreachable)/proc_test\n"), std::string::npos);
   EXPECT_NE(maps.find("[stack]"), std::string::npos);
@@ -161,13 +161,13 @@ TEST_F(Proc, MapsShowPathsInside) {
 }
 
 TEST_F(Proc, DirectoriesAndProgramAreTheViews) {
-  view_.cwd = at("/work");
-  view_.program = at("/work/file");
-  EXPECT_EQ(target(path_ + "/cwd"), "/work");
+  view_.cwd = at("/data");
+  view_.program = at("/data/file");
+  EXPECT_EQ(target(path_ + "/cwd"), "/data");
   EXPECT_EQ(target(path_ + "/root"), "/");
-  EXPECT_EQ(target(path_ + "/exe"), "/work/file");
+  EXPECT_EQ(target(path_ + "/exe"), "/data/file");
   EXPECT_EQ(content(path_ + "/cwd/file"), "content\n");
-  EXPECT_EQ(content(path_ + "/root/work/file"), "content\n");
+  EXPECT_EQ(content(path_ + "/root/data/file"), "content\n");
   EXPECT_EQ(content(path_ + "/exe"), "content\n");
 }
 
