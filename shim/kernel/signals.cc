@@ -15,24 +15,16 @@
 namespace litebox::kernel {
 namespace {
 
-struct StatusLines {
-  uint64_t caught = 0;
-  uint64_t blocked = 0;
-  char state = 'X';
-};
-
-StatusLines read_status(HostPid process) {
-  StatusLines lines;
+// The signals that a process has handlers for, as bits; none for one that has ended.
+uint64_t caught_signals(HostPid process) {
   const std::string path = "/proc/" + std::to_string(process.value()) + "/status";
   const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "re"), std::fclose);
-  if (!file) return lines;
+  if (!file) return 0;
   char line[256];
   while (std::fgets(line, sizeof line, file.get()) != nullptr) {
-    if (std::strncmp(line, "State:", 6) == 0) lines.state = line[7];
-    if (std::strncmp(line, "SigBlk:", 7) == 0) lines.blocked = std::strtoull(line + 7, nullptr, 16);
-    if (std::strncmp(line, "SigCgt:", 7) == 0) lines.caught = std::strtoull(line + 7, nullptr, 16);
+    if (std::strncmp(line, "SigCgt:", 7) == 0) return std::strtoull(line + 7, nullptr, 16);
   }
-  return lines;
+  return 0;
 }
 
 }  // namespace
@@ -41,7 +33,7 @@ bool ignored_by_init(HostPid init, int signal, Origin origin) {
   if (signal == 0) return false;
   if (signal == SIGKILL || signal == SIGSTOP) return origin == Origin::inside;
   const uint64_t bit = 1ULL << static_cast<unsigned>(signal - 1);
-  return (read_status(init).caught & bit) == 0;
+  return (caught_signals(init) & bit) == 0;
 }
 
 bool may_signal(const Credentials& sender, const Credentials& target) {

@@ -48,8 +48,6 @@ Status Listener::proceed(uint64_t id) const {
   return {};
 }
 
-bool Listener::pending(uint64_t id) const { return ::ioctl(fd_.get(), SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0; }
-
 Result<int> Listener::install(uint64_t id, int fd, bool close_on_exec) const {
   seccomp_notif_addfd request{};
   request.id = id;

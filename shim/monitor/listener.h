@@ -23,8 +23,6 @@ class Listener {
   Status answer(uint64_t id, int64_t value) const;
   // Lets the kernel carry the call out, with the registers that it was made with.
   Status proceed(uint64_t id) const;
-  // Whether the call is still waiting for its answer.
-  bool pending(uint64_t id) const;
 
   // Copies `fd` into the notifying task and returns its number there.
   Result<int> install(uint64_t id, int fd, bool close_on_exec) const;
