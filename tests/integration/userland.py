@@ -3,8 +3,8 @@
 
     userland.py --litebox BUILD/litebox --make-rootfs packaging/make-rootfs --variant debian --as root|user
 
-The container of --as user belongs to an ordinary user who is uid 0 inside; no user namespace is involved. Needs root: for the
-chroot, and to become that user.
+The container of --as user belongs to an ordinary user who is uid 0 inside, on a host that allows no user namespace
+(user.max_user_namespaces is 0: see without_user_namespaces). Needs root: for the chroot, and to become that user.
 """
 import argparse
 import ctypes
@@ -129,6 +129,34 @@ opendir my $d, "/usr/bin"; my @n = grep { /^perl$/ } readdir $d; print "@n\n";
 print join(",", map { $_ * 2 } 1 .. 5), "\n"; local $| = 1; print `echo back`; pipe my $r, my $w; print $w "x\n"; close $w; print <$r>;
 """
 
+# Every column that does not tell the time; ids by the order of their appearance, since inside they are the host's.
+PS = r"""
+sleep 30 & sleep 31 | sleep 32 & setsid sleep 33 &
+cd /; while [ "$(pgrep -c sleep)" -lt 4 ]; do sleep 0.05; done
+ps -ef | sed 1d | grep -v 'sleep 0.05' | awk '{ print $1, $6, $8, $9, $10 }' | sort
+ps -e -o pid,ppid,pgid,sid,tty,stat,user,nlwp,comm,args | sed 1d | grep 'sleep 3' | grep -v grep |
+  awk 'function id(p) { if (!(p in seen)) seen[p] = ++n; return seen[p] }
+       { print id($2), id($1), id($3), id($4), $5, $6, $7, $8, $9, $10, $11 }'
+ps -p 1 -o pid=,pgid=,sid=,comm= | awk '{ print $1, $2, $3, $4 }'
+kill $(pgrep sleep); wait
+"""
+NODE = """
+const fs = require('fs'), { execSync, spawnSync, fork } = require('child_process'), net = require('net'), os = require('os');
+const { Worker, isMainThread, parentPort } = require('worker_threads');
+if (process.argv[2] === 'child') { process.on('message', m => { process.send(m * 2); process.disconnect(); }); return; }
+if (!isMainThread) { parentPort.postMessage('worker ' + 6 * 7); return; }
+console.log(execSync('echo sub; id -u').toString(), spawnSync('sh', ['-c', 'exit 3']).status);
+fs.mkdirSync('/tmp/n/a', { recursive: true }); fs.writeFileSync('/tmp/n/a/f', 'text'); fs.renameSync('/tmp/n/a/f', '/tmp/n/g');
+console.log(fs.readFileSync('/tmp/n/g', 'utf8'), fs.readdirSync('/tmp/n'), fs.statSync('/tmp/n/g').size, os.hostname().length > 0);
+new Worker(__filename).on('message', m => { console.log(m);
+  const child = fork(__filename, ['child']); child.on('message', m => { console.log('child', m);
+    const server = net.createServer(c => c.pipe(c)).listen('/tmp/n/s', () => {
+      const c = net.connect('/tmp/n/s', () => c.end('echoed')); c.on('data', d => console.log(String(d)));
+      c.on('close', () => server.close(() => { fs.rmSync('/tmp/n', { recursive: true }); process.kill(process.pid, 'SIGTERM'); }));
+    }); }); child.send(21); });
+process.on('SIGTERM', () => { console.log('terminated'); process.exit(9); });
+"""
+
 DEBIAN = {
     "pid": ["sh", "-c", "echo hello; exit 7"],
     "bash": ["bash", "-c", BASH_LOOPS],
@@ -148,6 +176,7 @@ DEBIAN = {
                               "printf 'echo plain $0' > p; chmod +x p; ./p; rm s n m p"],
     "signals": ["bash", "-c", "sleep 100 & p=$!; kill -STOP $p; kill -CONT $p; kill -TERM $p; wait $p; echo $?; "
                               "timeout -s KILL 0.2 sleep 5; echo $?; sh -c 'kill -SEGV $$' 2>/dev/null; echo $?"],
+    "ps": ["bash", "-c", PS],
     "sqlite": ["bash", "-c", "sqlite3 /tmp/s.db 'create table t(a); insert into t values(1),(2); select sum(a) from t'; rm /tmp/s.db"],
 }
 BUSYBOX = {
@@ -157,6 +186,15 @@ BUSYBOX = {
     "sort": ["sh", "-c", "seq 1 100000 | sort -r | md5sum"],
     "awk": ["sh", "-c", "awk 'BEGIN { \"date +%Y\" | getline y; print (y > 2000) }'; exit 5"],
 }
+NODE_JS = {
+    "node": ["sh", "-c", f"cat > /tmp/n.js <<'N'\n{NODE}\nN\nnode /tmp/n.js; echo $?; rm /tmp/n.js"],
+    "modules": ["node", "-e", "console.log(require('zlib').gzipSync('x'.repeat(1e6)).length, "
+                              "require('crypto').createHash('sha256').update('litebox').digest('hex'), process.pid > 0)"],
+}
+GO = {  # the program of tests/programs/userland.go, a static executable in the busybox tree
+    "go": ["/bin/userland-go"],
+}
+CASES = {"debian": DEBIAN, "busybox": BUSYBOX, "node": NODE_JS, "go": GO}
 
 
 def config(args):
@@ -182,30 +220,67 @@ class Native:
 
     def __init__(self, root):
         self.root = root
-        # The oracle's mounts must not be seen by the host.
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.unshare(0x00020000) != 0:
-            sys.exit("userland.py: unshare(CLONE_NEWNS): " + os.strerror(ctypes.get_errno()))
+        unshare(0x00020000)  # CLONE_NEWNS: the oracle's mounts must not be seen by the host
         for command in (["mount", "--make-rprivate", "/"], ["mount", "-t", "proc", "proc", root / "proc"],
                         ["mount", "--bind", "/dev", root / "dev"], ["mount", "-t", "sysfs", "sysfs", root / "sys"],
                         ["mount", "-t", "tmpfs", "tmpfs", root / "dev/shm"]):
             subprocess.run(command, check=True)
 
-    def run(self, args):
+    def run(self, args, own_pids=False):
         def enter():
             os.setsid()
+            if own_pids:
+                return
             os.chroot(self.root)
             os.chdir("/")
             os.umask(0o22)
+        if own_pids:  # what ps shows is comparable only where nobody else is
+            args = ["unshare", "--pid", "--fork", f"--mount-proc={self.root}/proc", "setsid", "chroot", self.root, *args]
         return subprocess.run(args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=240,
                               check=False, preexec_fn=enter, env={"PATH": PATH, "HOME": "/root", "LC_ALL": "C"},
-                              executable=self.find(args[0]))
+                              executable=None if own_pids else self.find(args[0]))
 
     def find(self, name):
+        if "/" in name:
+            return name
         for directory in PATH.split(":"):
             if os.path.lexists(str(self.root) + directory + "/" + name):
                 return directory + "/" + name
         raise FileNotFoundError(name)
+
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def unshare(flags):
+    if LIBC.unshare(flags) != 0:
+        sys.exit("userland.py: unshare: " + os.strerror(ctypes.get_errno()))
+
+
+def without_user_namespaces(user, command):
+    """Runs a command as `user` where user.max_user_namespaces is 0, and returns its status. The limit of the machine itself is
+    not the test's to change; that of a user namespace in which every id is itself, is."""
+    ready, ready_write = os.pipe()
+    mapped_read, mapped = os.pipe()
+    child = os.fork()
+    if child == 0:
+        unshare(0x10000000)  # CLONE_NEWUSER
+        os.write(ready_write, b"x")
+        os.read(mapped_read, 1)
+        pathlib.Path("/proc/sys/user/max_user_namespaces").write_text("0")
+        os.setgroups([])
+        os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
+        os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
+        if LIBC.unshare(0x10000000) == 0:
+            sys.exit("userland.py: a user namespace could be made")
+        for fd in (ready, ready_write, mapped_read, mapped):
+            os.close(fd)
+        os.execv(command[0], command)
+    os.read(ready, 1)
+    for ids in ("uid_map", "gid_map"):
+        pathlib.Path(f"/proc/{child}/{ids}").write_text("0 0 4294967295")
+    os.write(mapped, b"x")
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 class Contained:
@@ -215,25 +290,22 @@ class Contained:
     def run(self, args):
         self.count += 1
         (self.bundle / "config.json").write_text(json.dumps(config(args)))
-
-        def become():
-            if self.user is not None:
-                os.setgroups([])
-                os.setresgid(self.user.pw_gid, self.user.pw_gid, self.user.pw_gid)
-                os.setresuid(self.user.pw_uid, self.user.pw_uid, self.user.pw_uid)
-        return subprocess.run([self.litebox, "--root", self.bundle / "state", "run", "--bundle", self.bundle,
-                               f"userland-{os.getpid()}-{self.count}"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, timeout=240, check=False, preexec_fn=become,
-                              env={"PATH": PATH, "XDG_RUNTIME_DIR": str(self.bundle)})
+        command = [self.litebox, "--root", self.bundle / "state", "run", "--bundle", self.bundle,
+                   f"userland-{os.getpid()}-{self.count}"]
+        if self.user is not None:
+            command = [sys.executable, __file__, "--become", self.user.pw_name, *command]
+        return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=240,
+                              check=False, env={"PATH": PATH, "XDG_RUNTIME_DIR": str(self.bundle)})
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--litebox", required=True, type=pathlib.Path)
     parser.add_argument("--make-rootfs", required=True, type=pathlib.Path)
-    parser.add_argument("--variant", choices=["debian", "busybox"], required=True)
+    parser.add_argument("--variant", choices=list(CASES), required=True)
     parser.add_argument("--as", dest="who", choices=["root", "user"], required=True)
     parser.add_argument("--only", help="one case")
+    parser.add_argument("--go-program", type=pathlib.Path, help="the executable of --variant go")
     options = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit("userland.py: the native half is a chroot and needs root")
@@ -247,16 +319,20 @@ def main():
         native_root = directory / "native"
         bundle = directory / "bundle"
         bundle.mkdir()
-        subprocess.run([options.make_rootfs, options.variant, native_root], check=True)
-        subprocess.run([options.make_rootfs, options.variant, bundle / "rootfs", *([user.pw_name] if user else [])], check=True)
+        tree = "busybox" if options.variant == "go" else options.variant
+        subprocess.run([options.make_rootfs, tree, native_root], check=True)
+        subprocess.run([options.make_rootfs, tree, bundle / "rootfs", *([user.pw_name] if user else [])], check=True)
+        if options.variant == "go":
+            for root in (native_root, bundle / "rootfs"):
+                shutil.copy(options.go_program, root / "bin/userland-go")
         if user:
             os.chown(bundle, user.pw_uid, user.pw_gid)
         contained = Contained(litebox, bundle, user)
         native = Native(native_root)
-        for name, args in (DEBIAN if options.variant == "debian" else BUSYBOX).items():
+        for name, args in CASES[options.variant].items():
             if options.only not in (None, name):
                 continue
-            expected = native.run(args)
+            expected = native.run(args, own_pids=name == "ps")
             try:
                 seen = contained.run(args)
             except subprocess.TimeoutExpired:
@@ -286,4 +362,6 @@ def main():
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["--become"]:
+        sys.exit(without_user_namespaces(pwd.getpwnam(sys.argv[2]), sys.argv[3:]))
     sys.exit(main())

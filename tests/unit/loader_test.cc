@@ -182,7 +182,7 @@ TEST(Loader, RunsBusybox) {
 }
 
 TEST(Loader, RunsGo) {
-  const std::string program = kPrograms + "/goroutines";
+  const std::string program = kPrograms + "/goroutines-go";
   if (access(program.c_str(), X_OK) != 0) GTEST_SKIP() << "there was no Go when this was built";
   expect_as_native({.path = program, .arguments = {"goroutines"}});
 }
