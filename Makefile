@@ -33,7 +33,7 @@ lint: install build
 
 asan: install
 	cmake -S . -B $(BUILD)-asan -G Ninja -DLITEBOX_SANITIZE=ON
-	cmake --build $(BUILD)-asan
+	cmake --build $(BUILD)-asan --target unit_tests
 	ctest --test-dir $(BUILD)-asan --output-on-failure --label-regex '^unit$$'
 
 test: install build format rootfs
