@@ -149,6 +149,7 @@ Result<SignalState> parse_signal_state(std::string_view status) {
   LITEBOX_TRY(parse_field(status, "SigPnd", 16, state.pending));
   LITEBOX_TRY(parse_field(status, "ShdPnd", 16, state.shared_pending));
   LITEBOX_TRY(parse_field(status, "SigBlk", 16, state.blocked));
+  LITEBOX_TRY(parse_field(status, "SigCgt", 16, state.caught));
   LITEBOX_TRY(parse_field(status, "Threads", 10, state.threads));
   return state;
 }

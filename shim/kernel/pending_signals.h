@@ -26,6 +26,7 @@ struct SignalState {
   uint64_t pending = 0;         // sent to the thread
   uint64_t shared_pending = 0;  // sent to its process
   uint64_t blocked = 0;
+  uint64_t caught = 0;   // has a handler
   unsigned threads = 1;  // in the process
 };
 

@@ -1,30 +1,33 @@
 #include "shim/kernel/signals.h"
 
 #include <sys/capability.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <memory>
 #include <string>
 
+#include "shim/kernel/pending_signals.h"
 #include "shim/kernel/pidfd.h"
 
 namespace litebox::kernel {
 namespace {
 
-// The signals that a process has handlers for, as bits; none for one that has ended.
-uint64_t caught_signals(HostPid process) {
-  const std::string path = "/proc/" + std::to_string(process.value()) + "/status";
+// The set that a thread in rt_sigtimedwait(2) waits for. The kernel unblocks these for the wait, and remembers in
+// real_blocked, which it shows nowhere, that they are blocked.
+uint64_t awaited_signals(HostPid thread) {
+  const std::string path = "/proc/" + std::to_string(thread.value()) + "/syscall";
   const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "re"), std::fclose);
-  if (!file) return 0;
-  char line[256];
-  while (std::fgets(line, sizeof line, file.get()) != nullptr) {
-    if (std::strncmp(line, "SigCgt:", 7) == 0) return std::strtoull(line + 7, nullptr, 16);
-  }
-  return 0;
+  unsigned long number = 0;
+  unsigned long set = 0;
+  if (!file || std::fscanf(file.get(), "%lu %lx", &number, &set) != 2 || number != SYS_rt_sigtimedwait) return 0;
+  uint64_t signals = 0;
+  const struct iovec here = {&signals, sizeof signals};
+  const struct iovec there = {reinterpret_cast<void*>(set), sizeof signals};
+  return process_vm_readv(thread.value(), &here, 1, &there, 1, 0) == sizeof signals ? signals : 0;
 }
 
 }  // namespace
@@ -33,7 +36,8 @@ bool ignored_by_init(HostPid init, int signal, Origin origin) {
   if (signal == 0) return false;
   if (signal == SIGKILL || signal == SIGSTOP) return origin == Origin::inside;
   const uint64_t bit = 1ULL << static_cast<unsigned>(signal - 1);
-  return (caught_signals(init) & bit) == 0;
+  const auto state = signal_state_of(init);
+  return state.ok() && ((state->caught | state->blocked) & bit) == 0 && (awaited_signals(init) & bit) == 0;
 }
 
 bool may_signal(const Credentials& sender, const Credentials& target) {

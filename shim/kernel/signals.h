@@ -13,7 +13,7 @@ enum class Origin {
   outside,  // the runtime, from "an ancestor namespace": SIGKILL and SIGSTOP too
 };
 
-// Whether init would not even notice `signal`: it has no handler for it (kernel/signal.c, sig_task_ignored).
+// Whether init would not even notice `signal`: it has no handler for it and does not block it (kernel/signal.c, sig_ignored).
 bool ignored_by_init(HostPid init, int signal, Origin origin);
 
 // Whether a task with `sender`'s virtual credentials may signal one with `target`'s (kill(2), kernel/signal.c

@@ -18,7 +18,8 @@ constexpr char kStatus[] =
     "SigPnd:\t0000000000000200\n"
     "ShdPnd:\t0000000000004001\n"
     "SigBlk:\t0000000000010000\n"
-    "SigIgn:\t0000000000001000\n";
+    "SigIgn:\t0000000000001000\n"
+    "SigCgt:\t0000000000000002\n";
 
 TEST(PendingSignals, ParsesStatus) {
   const auto state = parse_signal_state(kStatus);
@@ -26,6 +27,7 @@ TEST(PendingSignals, ParsesStatus) {
   EXPECT_EQ(state->pending, 0x200U);
   EXPECT_EQ(state->shared_pending, 0x4001U);
   EXPECT_EQ(state->blocked, 0x10000U);
+  EXPECT_EQ(state->caught, 2U);
   EXPECT_EQ(state->threads, 3U);
 }
 
