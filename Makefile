@@ -36,7 +36,7 @@ asan: install
 	cmake --build $(BUILD)-asan --target unit_tests
 	ctest --test-dir $(BUILD)-asan --output-on-failure --label-regex '^unit$$'
 
-test: install build format rootfs
+test: install build format rootfs asan
 	ctest --test-dir $(BUILD) --output-on-failure
 
 clean:

@@ -80,6 +80,14 @@ NodePtr DescriptorRegistry::find(const NodeKey& key) {
   return found == entries_.end() ? nullptr : found->second.node;
 }
 
+void DescriptorRegistry::forget_all() {
+  std::unordered_map<NodeKey, Entry, NodeKeyHash> entries;  // destroyed once the lock is free again
+  const std::lock_guard<std::mutex> guard(mutex_);
+  for (const auto& [watch, key] : by_watch_) (void)::inotify_rm_watch(watches_.get(), watch);
+  by_watch_.clear();
+  entries.swap(entries_);
+}
+
 bool DescriptorRegistry::insert(int fd, const NodePtr& node) {
   const auto key = key_of(fd);
   if (!key) return false;

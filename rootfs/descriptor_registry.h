@@ -39,6 +39,10 @@ class DescriptorRegistry {
   // The same, by the descriptor's st_dev and st_ino; the descriptor must still be open.
   NodePtr find(const NodeKey& key);
 
+  // Forgets every descriptor. A node owns its file system, that one this registry, and this registry the nodes that are
+  // open: whoever made the registry ends that circle before letting it go.
+  void forget_all();
+
  private:
   struct Entry {
     NodePtr node;

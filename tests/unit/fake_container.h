@@ -56,8 +56,7 @@ class FakeContainer : public testing::Test {
 
   void TearDown() override {
     for (const pid_t process : started_) stop(process);
-    tree_.reset();
-    registry_.reset();
+    registry_->forget_all();
     std::filesystem::remove_all(directory_);
   }
 

@@ -262,7 +262,7 @@ USER_TEST(AForeignJournalDoesNoHarm) {
   ASSERT_EQ(::mkdir(journal.c_str(), 0700), 0);
   try_it();
   ASSERT_EQ(::rmdir(journal.c_str()), 0);
-  write_file(journal, std::string("\0\0\xff 1 2 3:4:5\n9 9\n1 2 3 -\nno end", 34));
+  write_file(journal, std::string("\0\0\xff 1 2 3:4:5\n9 9\n1 2 3 -\nno end", 32));
   try_it();
 }
 

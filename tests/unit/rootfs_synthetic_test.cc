@@ -56,9 +56,7 @@ class SyntheticTest : public ::testing::Test {
     });
   }
   void TearDown() override {
-    directory_.reset();
-    file_system_.reset();
-    registry_.reset();
+    registry_->forget_all();
     std::filesystem::remove_all(scratch_);
   }
 
