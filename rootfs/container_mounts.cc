@@ -58,9 +58,9 @@ Status TreeBuilder::attach(const std::string& destination, NodePtr root, const M
   LITEBOX_ASSIGN(const Location place, make_place(destination, root->is_directory()));
   MountFlags flags = options.flags;
   flags.read_only = false;  // until the tree is complete: later entries may need a mountpoint in it
-  LITEBOX_ASSIGN(MountPtr mount, tree_->mount(place, root, flags, std::move(info.type), std::move(info.source),
+  LITEBOX_ASSIGN(MountPtr mount, tree_->mount(place, std::move(root), flags, std::move(info.type), std::move(info.source),
                                               std::move(info.root), std::move(info.options)));
-  if (is_detached(*root)) set_attributes(root->host_fd(), options, false);
+  if (is_detached(*mount->root)) set_attributes(mount->root->host_fd(), options, false);
   unfinished_.push_back({std::move(mount), options});
   return {};
 }

@@ -247,10 +247,8 @@ std::string translate_fdinfo(const ContainerView& view, std::string_view host, i
   std::string text;
   for_each_line(host, [&](std::string_view line) {
     const size_t colon = line.find(':');
-    const std::string_view key = line.substr(0, colon);
-    if (colon == std::string_view::npos) {
-      text.append(line) += '\n';
-    } else if (key == "Pid" || key == "NSpid") {
+    const std::string_view key = colon == std::string_view::npos ? "" : line.substr(0, colon);
+    if (key == "Pid" || key == "NSpid") {
       std::string_view value = line.substr(colon + 1);
       const std::string_view id = take_word(value);
       // -1: the process that a pidfd names has ended.
