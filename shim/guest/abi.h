@@ -9,21 +9,22 @@
 
 namespace litebox::abi {
 
-constexpr uint32_t kAbiVersion = 1;
+constexpr uint32_t kAbiVersion = 2;
 
 // Lower bases collide with the address spaces that TSan and MSan reserve.
 constexpr uint64_t kBlobBase = 0x7ea000000000;
 
 // At the start of the blob's text: `syscall`, then kHypercallDone with the result in rdi, for ever (a signal may interrupt
-// the wait before the monitor has received it). The monitor sends a thread here with the call's registers set, and restores
-// all of the thread's own registers from its own copy when the result arrives. Needs no stack and no memory.
+// the wait before the monitor has received it). The monitor sends a thread here with the call's registers set and the nudge's
+// number in r15, and restores all of the thread's own registers from its own copy when the result arrives. Needs no stack and
+// no memory, so signal handlers may interrupt it, be nudged themselves, and return or not.
 constexpr uint64_t kNudgeEntry = kBlobBase;
 // An empty, NUL-terminated string in the blob's read-only text: execveat's path.
 constexpr uint64_t kEmptyString = kBlobBase + 0x40;
 
 // Calls to the monitor: numbers that no kernel has, below the x32 bit.
 constexpr uint32_t kHypercallHello = 0x2c420001;   // rdi = address of a Launch, rsi = its capacity in bytes -> 0 or -errno
-constexpr uint32_t kHypercallDone = 0x2c420002;    // rdi = result of the nudged call; never returns to the caller
+constexpr uint32_t kHypercallDone = 0x2c420002;    // rdi = result of the nudged call, rsi = the nudge's number; does not return
 constexpr uint32_t kHypercallFailed = 0x2c420003;  // rdi = errno; the loader could not go on: the monitor kills the process
 
 // What the loader is told about the program that it starts. Followed by `strings_size` bytes of NUL-terminated strings:

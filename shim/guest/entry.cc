@@ -14,11 +14,12 @@ constexpr uint64_t kBelowVectors = kVectorRoom + abi::kLaunchCapacity + kPage / 
 
 }  // namespace
 
-// A signal may end the wait of kHypercallDone with EINTR before the monitor has received it; rdi survives, so ask again.
+// A signal may end the wait of kHypercallDone with EINTR before the monitor has received it; rdi and rsi survive: ask again.
 extern "C" [[gnu::naked, gnu::used, gnu::section(".text.nudge")]] void nudge_entry() {
   asm volatile(
       "syscall\n"
       "mov %%rax, %%rdi\n"
+      "mov %%r15, %%rsi\n"
       "1: mov %0, %%eax\n"
       "syscall\n"
       "jmp 1b\n"

@@ -1,21 +1,16 @@
 #include "shim/kernel/pending_signals.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <condition_variable>
 #include <list>
 #include <mutex>
-#include <string>
 #include <thread>
-
-#include "base/fd.h"
 
 namespace litebox::kernel {
 namespace {
@@ -28,28 +23,6 @@ constexpr auto kSlowestCheck = std::chrono::milliseconds(40);
 // Sent to the monitor's own threads, to make a system call return; its handler does nothing.
 int wake_signal() { return SIGRTMAX - 1; }
 void on_wake_signal(int /*signal*/) {}
-
-std::string_view field(std::string_view status, std::string_view name) {
-  size_t at = 0;
-  while (at < status.size()) {
-    const size_t end = std::min(status.find('\n', at), status.size());
-    const std::string_view line = status.substr(at, end - at);
-    if (line.size() > name.size() && line.starts_with(name) && line[name.size()] == ':') {
-      const size_t value = line.find_first_not_of(" \t", name.size() + 1);
-      return value == std::string_view::npos ? std::string_view() : line.substr(value);
-    }
-    at = end + 1;
-  }
-  return {};
-}
-
-template <typename T>
-Status parse_field(std::string_view status, std::string_view name, int base, T& into) {
-  const std::string_view text = field(status, name);
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), into, base);
-  if (text.empty() || error != std::errc() || end == text.data()) return Error(EIO);
-  return {};
-}
 
 // One blocked call: the monitor's thread that runs it, and the guest's thread that it is run for.
 struct Section {
@@ -144,30 +117,20 @@ class Watcher {
 
 }  // namespace
 
-Result<SignalState> parse_signal_state(std::string_view status) {
+Result<SignalState> parse_signal_state(const ProcessStatus& status) {
   SignalState state;
-  LITEBOX_TRY(parse_field(status, "SigPnd", 16, state.pending));
-  LITEBOX_TRY(parse_field(status, "ShdPnd", 16, state.shared_pending));
-  LITEBOX_TRY(parse_field(status, "SigBlk", 16, state.blocked));
-  LITEBOX_TRY(parse_field(status, "SigCgt", 16, state.caught));
-  LITEBOX_TRY(parse_field(status, "Threads", 10, state.threads));
+  LITEBOX_ASSIGN(state.pending, status.number("SigPnd", 16));
+  LITEBOX_ASSIGN(state.shared_pending, status.number("ShdPnd", 16));
+  LITEBOX_ASSIGN(state.blocked, status.number("SigBlk", 16));
+  LITEBOX_ASSIGN(state.caught, status.number("SigCgt", 16));
+  LITEBOX_ASSIGN(const uint64_t threads, status.number("Threads"));
+  state.threads = static_cast<unsigned>(threads);
   return state;
 }
 
 Result<SignalState> signal_state_of(HostPid thread) {
-  const std::string path = "/proc/" + std::to_string(thread.value()) + "/status";
-  const Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file.valid()) return errno == ENOENT ? Error(ESRCH) : last_error();
-  std::string text(8192, '\0');  // the file is about 1500 bytes; a long list of groups may not hide what follows it
-  size_t size = 0;
-  while (true) {
-    if (size == text.size()) text.resize(text.size() * 2);
-    const ssize_t got = read(file.get(), text.data() + size, text.size() - size);
-    if (got < 0) return last_error();
-    if (got == 0) break;
-    size += static_cast<size_t>(got);
-  }
-  return parse_signal_state(std::string_view(text).substr(0, size));
+  LITEBOX_ASSIGN(const ProcessStatus status, ProcessStatus::of(thread));
+  return parse_signal_state(status);
 }
 
 int interruption_of(const SignalState& state) {

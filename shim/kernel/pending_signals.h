@@ -7,10 +7,10 @@
 
 #include <cstdint>
 #include <functional>
-#include <string_view>
 
 #include "base/ids.h"
 #include "base/result.h"
+#include "shim/kernel/process_status.h"
 
 namespace litebox::kernel {
 
@@ -30,8 +30,8 @@ struct SignalState {
   unsigned threads = 1;  // in the process
 };
 
-// Of the text of a status file; EIO when a field is missing.
-Result<SignalState> parse_signal_state(std::string_view status);
+// EIO when a field is missing.
+Result<SignalState> parse_signal_state(const ProcessStatus& status);
 // ESRCH when the thread has ended.
 Result<SignalState> signal_state_of(HostPid thread);
 

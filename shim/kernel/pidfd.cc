@@ -7,12 +7,10 @@
 
 #include <atomic>
 #include <csignal>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <memory>
 #include <optional>
-#include <string>
+#include <string_view>
+
+#include "shim/kernel/process_status.h"
 
 namespace litebox::kernel {
 namespace {
@@ -29,15 +27,10 @@ struct PidfdInfo {
 };
 static_assert(sizeof(PidfdInfo) == 64);
 
-Result<HostPid> id_from_status(HostPid thread, const char* field) {
-  const std::string path = "/proc/" + std::to_string(thread.value()) + "/status";
-  const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "re"), std::fclose);
-  if (!file) return Error(ESRCH);
-  char line[256];
-  while (std::fgets(line, sizeof line, file.get()) != nullptr) {
-    if (std::strncmp(line, field, 5) == 0) return HostPid(static_cast<pid_t>(std::strtol(line + 5, nullptr, 10)));
-  }
-  return Error(ESRCH);
+Result<HostPid> id_from_status(HostPid thread, std::string_view field) {
+  LITEBOX_ASSIGN(const ProcessStatus status, ProcessStatus::of(thread));
+  LITEBOX_ASSIGN(const uint64_t id, status.number(field));
+  return HostPid(static_cast<pid_t>(id));
 }
 
 // PIDFD_GET_INFO; nothing on kernels without it.
@@ -68,7 +61,7 @@ Result<Fd> open_thread_pidfd(HostPid thread) {
     if (errno != EINVAL) return last_error();
     supported = false;
   }
-  LITEBOX_ASSIGN(const HostPid group, id_from_status(thread, "Tgid:"));
+  LITEBOX_ASSIGN(const HostPid group, id_from_status(thread, "Tgid"));
   return open_pidfd(group);
 }
 
@@ -82,7 +75,7 @@ Result<HostPid> thread_group(int pidfd, HostPid thread) {
     if (!info->ok()) return info->error();
     return HostPid(static_cast<pid_t>((*info)->tgid));
   }
-  return id_from_status(thread, "Tgid:");
+  return id_from_status(thread, "Tgid");
 }
 
 Result<HostPid> parent_process(int pidfd, HostPid process) {
@@ -90,7 +83,7 @@ Result<HostPid> parent_process(int pidfd, HostPid process) {
     if (!info->ok()) return info->error();
     return HostPid(static_cast<pid_t>((*info)->ppid));
   }
-  return id_from_status(process, "PPid:");
+  return id_from_status(process, "PPid");
 }
 
 Status send_signal_from(int pidfd, int signal, VirtualPid sender, uid_t sender_uid) {
@@ -99,7 +92,12 @@ Status send_signal_from(int pidfd, int signal, VirtualPid sender, uid_t sender_u
   info.si_code = SI_QUEUE;
   info.si_pid = sender.value();
   info.si_uid = sender_uid;
-  if (::syscall(SYS_pidfd_send_signal, pidfd, signal, &info, 0) != 0) return last_error();
+  return send_signal_with(pidfd, signal, info);
+}
+
+Status send_signal_with(int pidfd, int signal, siginfo_t information) {
+  information.si_signo = signal;
+  if (::syscall(SYS_pidfd_send_signal, pidfd, signal, &information, 0) != 0) return last_error();
   return {};
 }
 

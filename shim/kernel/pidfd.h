@@ -1,6 +1,8 @@
 // Processes and threads held by descriptor, so that a reused number cannot be mistaken for them (pidfd_open(2)).
 #pragma once
 
+#include <csignal>
+
 #include "base/fd.h"
 #include "base/ids.h"
 #include "base/result.h"
@@ -17,8 +19,9 @@ bool has_ended(int pidfd);
 Result<HostPid> thread_group(int pidfd, HostPid thread);
 // The parent of the process behind a pidfd, as the kernel has it; 0 when there is none in sight.
 Result<HostPid> parent_process(int pidfd, HostPid process);
-// pidfd_send_signal(2) with the kernel's own SI_USER information.
+// pidfd_send_signal(2) with the kernel's own SI_USER information, or with the sender's.
 Status send_signal(int pidfd, int signal);
+Status send_signal_with(int pidfd, int signal, siginfo_t information);
 // The same on behalf of another process, whose ids the receiver sees. The kernel lets nobody forge SI_USER: si_code is
 // SI_QUEUE.
 Status send_signal_from(int pidfd, int signal, VirtualPid sender, uid_t sender_uid);

@@ -4,9 +4,12 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstring>
+#include <iterator>
 #include <string>
 
 #include "base/log.h"
@@ -16,6 +19,7 @@
 namespace litebox::monitor {
 namespace {
 
+constexpr std::ptrdiff_t kNestedNudgesLimit = 64;
 constexpr uint64_t kAfterNudgeSyscall = abi::kNudgeEntry + 2;  // where the instruction pointer is during the nudged call
 
 void kill_guest(HostPid process) {
@@ -75,31 +79,51 @@ void ExecService::begin_exec(const WaitingCall& call, HostPid process, syscalls:
     (void)listener_.answer(call.notification_id, -loader_fd.error().number());
     return;
   }
-  const Status exchanged = exchange_registers(listener_, call, [&](user_regs_struct& registers) {
-    Nudged nudged_thread;
-    nudged_thread.stage = Stage::executing;
-    nudged_thread.process = process;
-    nudged_thread.original = registers;
-    nudged_thread.loader_fd = *loader_fd;
-    nudged_thread.plan = std::move(request.plan);
-    registers = nudged(
-        registers, SYS_execveat,
-        {static_cast<uint64_t>(*loader_fd), abi::kEmptyString, request.argv.value(), request.envp.value(), AT_EMPTY_PATH, 0});
-    const std::lock_guard<std::mutex> guard(mutex_);
-    nudged_[call.thread] = std::move(nudged_thread);
-  });
-  if (!exchanged.ok()) (void)listener_.answer(call.notification_id, -EPERM);
+  Nudged nudged;
+  nudged.stage = Stage::executing;
+  nudged.process = process;
+  nudged.loader_fd = *loader_fd;
+  nudged.plan = std::move(request.plan);
+  const Status sent = send(
+      call, std::move(nudged), SYS_execveat,
+      {static_cast<uint64_t>(*loader_fd), abi::kEmptyString, request.argv.value(), request.envp.value(), AT_EMPTY_PATH, 0});
+  if (!sent.ok()) (void)listener_.answer(call.notification_id, -EPERM);
 }
 
-void ExecService::begin_call(const WaitingCall& call, const syscalls::Reply::InGuest& request) {
-  const Status exchanged = exchange_registers(listener_, call, [&](user_regs_struct& registers) {
-    Nudged nudged_thread;
-    nudged_thread.original = registers;
-    registers = nudged(registers, request.number, request.arguments);
+void ExecService::begin_call(const WaitingCall& call, syscalls::Reply::InGuest request) {
+  Nudged nudged;
+  const auto arguments = request.arguments.front();
+  request.arguments.erase(request.arguments.begin());
+  nudged.calls = std::move(request);
+  const int64_t number = nudged.calls.number;
+  if (!send(call, std::move(nudged), number, arguments).ok()) (void)listener_.answer(call.notification_id, -EPERM);
+}
+
+Status ExecService::send(const WaitingCall& call, Nudged nudged_thread, int64_t number,
+                         const std::array<uint64_t, 6>& arguments) {
+  return exchange_registers(listener_, call, [&](user_regs_struct& registers) {
+    // One that comes back from a call is to have the registers that it had before that.
+    if (nudged_thread.nudge == 0) nudged_thread.original = registers;
     const std::lock_guard<std::mutex> guard(mutex_);
-    nudged_[call.thread] = std::move(nudged_thread);
+    nudged_thread.nudge = ++last_nudge_;
+    registers = nudged(nudged_thread.original, number, arguments, nudged_thread.nudge);
+    // The execveat that is notified next says by it whose it is; the call does not look at a sixth argument.
+    if (number == SYS_execveat) registers.r9 = nudged_thread.nudge;
+    remember_locked(call.thread, std::move(nudged_thread));
   });
-  if (!exchanged.ok()) (void)listener_.answer(call.notification_id, -EPERM);
+}
+
+void ExecService::remember_locked(HostPid thread, Nudged nudged_thread) {
+  // A handler that is left by longjmp never comes back for what its thread was sent for.
+  const auto oldest = nudged_.lower_bound({thread.value(), 0});
+  const auto end = nudged_.upper_bound({thread.value(), UINT64_MAX});
+  if (std::distance(oldest, end) >= kNestedNudgesLimit) nudged_.erase(oldest);
+  if (nudged_.size() >= prune_at_) {
+    std::erase_if(nudged_, [](const auto& entry) { return ::syscall(SYS_tkill, entry.first.first, 0) != 0 && errno == ESRCH; });
+    prune_at_ = std::max<size_t>(1024, 2 * nudged_.size());
+  }
+  const NudgeKey key{thread.value(), nudged_thread.nudge};
+  nudged_.insert_or_assign(key, std::move(nudged_thread));
 }
 
 bool ExecService::handle(const seccomp_notif& notification, HostPid process, bool direct_child) {
@@ -130,12 +154,13 @@ bool ExecService::may_execute(const seccomp_notif& notification, HostPid process
   const HostPid thread(static_cast<pid_t>(notification.pid));
   const std::lock_guard<std::mutex> guard(mutex_);
   if (expected_.count(process) != 0) return true;
-  const auto found = nudged_.find(thread);
+  const NudgeKey key{thread.value(), notification.data.args[5]};
+  const auto found = nudged_.find(key);
   if (found == nudged_.end() || found->second.stage != Stage::executing ||
       notification.data.instruction_pointer != kAfterNudgeSyscall) {
     return false;
   }
-  executing_[process] = thread;
+  executing_[process] = key;
   return true;
 }
 
@@ -199,7 +224,7 @@ void ExecService::done(const seccomp_notif& notification, bool direct_child) {
   Nudged current;
   {
     const std::lock_guard<std::mutex> guard(mutex_);
-    const auto found = nudged_.find(thread);
+    const auto found = nudged_.find({thread.value(), notification.data.args[1]});
     if (found == nudged_.end()) {
       kill_guest(thread);  // a jump into the blob without a nudge: there is nowhere to send it back to
       return;
@@ -208,18 +233,26 @@ void ExecService::done(const seccomp_notif& notification, bool direct_child) {
     nudged_.erase(found);
     if (current.stage == Stage::executing) executing_.erase(current.process);
   }
+  const auto result = static_cast<int64_t>(notification.data.args[0]);
   if (current.stage == Stage::executing) {
-    current.result = static_cast<int64_t>(notification.data.args[0]);
+    current.result = result;
     current.stage = Stage::closing;
     current.plan.reset();
-    (void)exchange_registers(listener_, call, [&](user_regs_struct& registers) {
-      registers = nudged(current.original, SYS_close, {static_cast<uint64_t>(current.loader_fd), 0, 0, 0, 0, 0});
-      const std::lock_guard<std::mutex> guard(mutex_);
-      nudged_[thread] = std::move(current);
-    });
+    const auto loader_fd = static_cast<uint64_t>(current.loader_fd);
+    (void)send(call, std::move(current), SYS_close, {loader_fd, 0, 0, 0, 0, 0});
     return;
   }
-  if (current.stage == Stage::calling) current.result = static_cast<int64_t>(notification.data.args[0]);
+  if (current.stage == Stage::calling) {
+    if (!current.succeeded) current.result = result;
+    current.succeeded = current.succeeded || result >= 0;
+    if (!current.calls.arguments.empty()) {
+      const auto arguments = current.calls.arguments.front();
+      current.calls.arguments.erase(current.calls.arguments.begin());
+      const int64_t number = current.calls.number;
+      (void)send(call, std::move(current), number, arguments);
+      return;
+    }
+  }
   (void)exchange_registers(listener_, call, [&](user_regs_struct& registers) {
     registers = current.original;
     registers.rax = static_cast<unsigned long long>(current.result);

@@ -5,9 +5,11 @@
 #include <sys/user.h>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
+#include <utility>
 
 #include "base/fd.h"
 #include "base/ids.h"
@@ -34,7 +36,7 @@ class ExecService {
 
   // Carries out a handler's Reply::Exec or Reply::InGuest, answering the notification.
   void begin_exec(const WaitingCall& call, HostPid process, syscalls::Reply::Exec request);
-  void begin_call(const WaitingCall& call, const syscalls::Reply::InGuest& request);
+  void begin_call(const WaitingCall& call, syscalls::Reply::InGuest request);
 
   // True if the notification was one of the blob's own (a hypercall, or the execveat that begin_exec or expect led to): it is
   // answered then.
@@ -42,12 +44,17 @@ class ExecService {
 
  private:
   enum class Stage { executing, closing, calling };
+  // A thread, and the number of the nudge: a signal handler that runs before the thread has come back may be nudged as well.
+  using NudgeKey = std::pair<pid_t, uint64_t>;
   struct Nudged {
     Stage stage = Stage::calling;
+    uint64_t nudge = 0;
     HostPid process;
     user_regs_struct original{};
     int64_t result = 0;
-    int loader_fd = -1;  // in the guest
+    bool succeeded = false;                 // one of the calls has
+    syscalls::Reply::InGuest calls{0, {}};  // what is still to be called
+    int loader_fd = -1;                     // in the guest
     std::unique_ptr<kernel::ExecPlan> plan;
   };
   struct Expected {
@@ -55,6 +62,9 @@ class ExecService {
     std::function<void()> done;
   };
 
+  // Sends a waiting thread to make a call; `nudged` is what is to become of it then.
+  Status send(const WaitingCall& call, Nudged nudged, int64_t number, const std::array<uint64_t, 6>& arguments);
+  void remember_locked(HostPid thread, Nudged nudged);
   bool may_execute(const seccomp_notif& notification, HostPid process);
   void hello(const seccomp_notif& notification, HostPid process);
   void done(const seccomp_notif& notification, bool direct_child);
@@ -65,9 +75,11 @@ class ExecService {
   const Listener& listener_;
   Fd loader_;
   std::mutex mutex_;
-  std::unordered_map<HostPid, Nudged> nudged_;      // by thread
-  std::unordered_map<HostPid, HostPid> executing_;  // process -> the thread whose exec the kernel is doing
-  std::unordered_map<HostPid, Expected> expected_;  // by process
+  uint64_t last_nudge_ = 0;
+  size_t prune_at_ = 1024;
+  std::map<NudgeKey, Nudged> nudged_;
+  std::unordered_map<HostPid, NudgeKey> executing_;  // process -> the nudge whose exec the kernel is doing
+  std::unordered_map<HostPid, Expected> expected_;   // by process
 };
 
 }  // namespace litebox::monitor

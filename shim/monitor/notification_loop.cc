@@ -118,8 +118,8 @@ void NotificationLoop::apply(syscalls::Reply& reply, const WaitingCall& call, Ho
     (void)listener_.answer(call.notification_id, installed.ok() ? *installed : -installed.error().number());
   } else if (std::holds_alternative<Reply::Proceed>(reply.kind())) {
     (void)listener_.proceed(call.notification_id);
-  } else if (const auto* in_guest = std::get_if<Reply::InGuest>(&reply.kind())) {
-    execs_.begin_call(call, *in_guest);
+  } else if (auto* in_guest = std::get_if<Reply::InGuest>(&reply.kind())) {
+    execs_.begin_call(call, std::move(*in_guest));
   } else if (auto* exec = std::get_if<Reply::Exec>(&reply.kind())) {
     execs_.begin_exec(call, process, std::move(*exec));
   }

@@ -73,7 +73,8 @@ Status exchange_registers(const Listener& listener, const WaitingCall& call,
   return {};
 }
 
-user_regs_struct nudged(const user_regs_struct& original, int64_t number, const std::array<uint64_t, 6>& arguments) {
+user_regs_struct nudged(const user_regs_struct& original, int64_t number, const std::array<uint64_t, 6>& arguments,
+                        uint64_t nudge) {
   user_regs_struct registers = original;
   registers.rax = static_cast<unsigned long long>(number);
   registers.rdi = arguments[0];
@@ -82,6 +83,7 @@ user_regs_struct nudged(const user_regs_struct& original, int64_t number, const 
   registers.r10 = arguments[3];
   registers.r8 = arguments[4];
   registers.r9 = arguments[5];
+  registers.r15 = nudge;
   registers.rip = abi::kNudgeEntry;
   return registers;
 }

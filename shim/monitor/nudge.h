@@ -32,7 +32,8 @@ struct WaitingCall {
 Status exchange_registers(const Listener& listener, const WaitingCall& call,
                           const std::function<void(user_regs_struct&)>& change);
 
-// The registers that make `original` run system call `number` at the blob's nudge entry.
-user_regs_struct nudged(const user_regs_struct& original, int64_t number, const std::array<uint64_t, 6>& arguments);
+// The registers that make `original` run system call `number` at the blob's nudge entry. `nudge` comes back with its result.
+user_regs_struct nudged(const user_regs_struct& original, int64_t number, const std::array<uint64_t, 6>& arguments,
+                        uint64_t nudge);
 
 }  // namespace litebox::monitor

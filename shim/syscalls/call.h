@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "base/fd.h"
 #include "base/ids.h"
@@ -31,10 +32,11 @@ class Reply {
     bool close_on_exec;
   };                  // the call returns the new descriptor's number
   struct Proceed {};  // let the kernel do the call: only where every possible argument is harmless
-  // Make this call in the guest's own context instead (a nudge); its result is the call's.
+  // Make this call in the guest's own context instead (a nudge), as often as there are arguments. The result is that of one
+  // that succeeded, or the last one's.
   struct InGuest {
     int64_t number;
-    std::array<uint64_t, 6> arguments;
+    std::vector<std::array<uint64_t, 6>> arguments;
   };
   // Execute the loader in the guest's context with these argument and environment vectors, then let it become the plan.
   struct Exec {
@@ -49,7 +51,12 @@ class Reply {
   static Reply error(const Error& error) { return value(-(error.number() != 0 ? error.number() : EIO)); }
   static Reply fd(Fd fd, bool close_on_exec) { return Reply(InstallFd{std::move(fd), close_on_exec}); }
   static Reply proceed() { return Reply(Proceed{}); }
-  static Reply in_guest(int64_t number, std::array<uint64_t, 6> arguments) { return Reply(InGuest{number, arguments}); }
+  static Reply in_guest(int64_t number, const std::array<uint64_t, 6>& arguments) {
+    return in_guest(number, std::vector{arguments});
+  }
+  static Reply in_guest(int64_t number, std::vector<std::array<uint64_t, 6>> arguments) {
+    return Reply(InGuest{number, std::move(arguments)});
+  }
   static Reply exec(std::unique_ptr<kernel::ExecPlan> plan, GuestAddress argv, GuestAddress envp) {
     return Reply(Exec{std::move(plan), argv, envp});
   }

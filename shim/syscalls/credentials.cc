@@ -3,6 +3,9 @@
 // All of it concerns the caller's record in the monitor; the kernel's own ids of a guest never change.
 #include "shim/kernel/credentials.h"
 
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
 #include <memory>
 #include <utility>
 
@@ -27,17 +30,33 @@ bool gives_up_dumpability(const Credentials& before, const Credentials& after) {
          (after.permitted & ~before.permitted) != 0;
 }
 
-}  // namespace
-
-Status change_credentials(const Call& call, const std::function<Status(Credentials&)>& change) {
-  return call.world.update(call.process, [&change](kernel::ProcessState& state) -> Status {
+// Whether the process has become one that may not be dumped.
+Result<bool> replace_credentials(const Call& call, const std::function<Status(Credentials&)>& change) {
+  bool given_up = false;
+  const Status replaced = call.world.update(call.process, [&](kernel::ProcessState& state) -> Status {
     auto credentials = std::make_shared<Credentials>(*state.credentials);
     LITEBOX_TRY(change(*credentials));
-    if (gives_up_dumpability(*state.credentials, *credentials)) state.dumpable = false;
+    given_up = gives_up_dumpability(*state.credentials, *credentials);
+    if (given_up) state.dumpable = false;
     state.identity = kernel::identity_of(*credentials);
     state.credentials = std::move(credentials);
     return {};
   });
+  if (!replaced.ok()) return replaced.error();
+  return given_up;
+}
+
+// Nor does it get the signal any longer that it had asked for its parent's death (commit_creds). Only it can say so.
+Reply change_ids(const Call& call, const std::function<Status(Credentials&)>& change) {
+  LITEBOX_OR_REPLY(const bool given_up, replace_credentials(call, change));
+  return given_up ? Reply::in_guest(SYS_prctl, {PR_SET_PDEATHSIG, 0, 0, 0, 0, 0}) : Reply::success();
+}
+
+}  // namespace
+
+Status change_credentials(const Call& call, const std::function<Status(Credentials&)>& change) {
+  LITEBOX_ASSIGN([[maybe_unused]] const bool given_up, replace_credentials(call, change));
+  return {};
 }
 
 Reply sys_getuid(Call& call) { return Reply::value(call.credentials().uid); }
@@ -56,31 +75,29 @@ Reply sys_getresgid(Call& call) {
 }
 
 Reply sys_setuid(Call& call) {
-  return Reply::from(change_credentials(call, [&call](Credentials& c) { return kernel::set_uid(c, call.flags(0)); }));
+  return change_ids(call, [&call](Credentials& c) { return kernel::set_uid(c, call.flags(0)); });
 }
 
 Reply sys_setgid(Call& call) {
-  return Reply::from(change_credentials(call, [&call](Credentials& c) { return kernel::set_gid(c, call.flags(0)); }));
+  return change_ids(call, [&call](Credentials& c) { return kernel::set_gid(c, call.flags(0)); });
 }
 
 Reply sys_setreuid(Call& call) {
-  return Reply::from(
-      change_credentials(call, [&call](Credentials& c) { return kernel::set_reuid(c, call.flags(0), call.flags(1)); }));
+  return change_ids(call, [&call](Credentials& c) { return kernel::set_reuid(c, call.flags(0), call.flags(1)); });
 }
 
 Reply sys_setregid(Call& call) {
-  return Reply::from(
-      change_credentials(call, [&call](Credentials& c) { return kernel::set_regid(c, call.flags(0), call.flags(1)); }));
+  return change_ids(call, [&call](Credentials& c) { return kernel::set_regid(c, call.flags(0), call.flags(1)); });
 }
 
 Reply sys_setresuid(Call& call) {
-  return Reply::from(change_credentials(
-      call, [&call](Credentials& c) { return kernel::set_resuid(c, call.flags(0), call.flags(1), call.flags(2)); }));
+  return change_ids(call,
+                    [&call](Credentials& c) { return kernel::set_resuid(c, call.flags(0), call.flags(1), call.flags(2)); });
 }
 
 Reply sys_setresgid(Call& call) {
-  return Reply::from(change_credentials(
-      call, [&call](Credentials& c) { return kernel::set_resgid(c, call.flags(0), call.flags(1), call.flags(2)); }));
+  return change_ids(call,
+                    [&call](Credentials& c) { return kernel::set_resgid(c, call.flags(0), call.flags(1), call.flags(2)); });
 }
 
 // No error can be told from a previous id here; the answer is that id whether or not it changed.

@@ -21,6 +21,8 @@ namespace {
 
 constexpr int kHighestNice = 19;
 constexpr int kLowestNice = -20;
+// ioprio_set(2) and ioprio_get(2) take 0 as root, not as the caller, in spite of their page.
+constexpr uid_t kRoot = 0;
 
 void append_threads(std::vector<HostPid>& threads, HostPid process) {
   const std::vector<HostPid> more = threads_of(process);
@@ -41,15 +43,16 @@ std::vector<HostPid> threads_of_user(const Call& call, uid_t uid) {
   return threads;
 }
 
-// The threads that (which, who) names, with the numbers of <sys/resource.h>; empty when there are none.
-std::vector<HostPid> named_threads(const Call& call, int which, int who) {
+// The threads that (which, who) names, with the numbers of <sys/resource.h>; empty when there are none. `user` is the one that
+// 0 stands for.
+std::vector<HostPid> named_threads(const Call& call, int which, int who, uid_t user) {
   std::vector<HostPid> threads;
   if (which == PRIO_PROCESS) {
     if (const auto thread = named_thread(call, who); thread.ok()) threads.push_back(*thread);
   } else if (which == PRIO_PGRP) {
     for (const HostPid member : members_of_group(call.world, group_named(call, who))) append_threads(threads, member);
   } else {
-    threads = threads_of_user(call, who == 0 ? call.credentials().uid : static_cast<uid_t>(who));
+    threads = threads_of_user(call, who == 0 ? user : static_cast<uid_t>(who));
   }
   return threads;
 }
@@ -91,7 +94,7 @@ Reply sys_getpriority(Call& call) {
   const int which = call.integer(0);
   if (which < PRIO_PROCESS || which > PRIO_USER) return Reply::error(EINVAL);
   int best = -ESRCH;
-  for (const HostPid thread : named_threads(call, which, call.integer(1))) {
+  for (const HostPid thread : named_threads(call, which, call.integer(1), call.credentials().uid)) {
     if (const auto value = inverted_nice(thread); value.ok()) best = std::max(best, *value);
   }
   return Reply::value(best);
@@ -103,7 +106,7 @@ Reply sys_setpriority(Call& call) {
   if (which < PRIO_PROCESS || which > PRIO_USER) return Reply::error(EINVAL);
   const int nice = std::clamp(call.integer(2), kLowestNice, kHighestNice);
   int error = ESRCH;
-  for (const HostPid thread : named_threads(call, which, call.integer(1))) {
+  for (const HostPid thread : named_threads(call, which, call.integer(1), call.credentials().uid)) {
     const Status status = set_nice(call, thread, nice);
     if (!status.ok() && status.error().number() != ESRCH) {
       error = status.error().number();
@@ -118,7 +121,7 @@ Reply sys_setpriority(Call& call) {
 Reply sys_ioprio_set(Call& call) {
   const int which = call.integer(0);
   if (which < IOPRIO_WHO_PROCESS || which > IOPRIO_WHO_USER) return Reply::error(EINVAL);
-  const std::vector<HostPid> threads = named_threads(call, which - 1, call.integer(1));
+  const std::vector<HostPid> threads = named_threads(call, which - 1, call.integer(1), kRoot);
   if (threads.empty()) return Reply::error(ESRCH);
   for (const HostPid thread : threads) {
     const Status status = set_io_priority(call, thread, call.integer(2));
@@ -132,7 +135,7 @@ Reply sys_ioprio_get(Call& call) {
   const int which = call.integer(0);
   if (which < IOPRIO_WHO_PROCESS || which > IOPRIO_WHO_USER) return Reply::error(EINVAL);
   int best = -ESRCH;
-  for (const HostPid thread : named_threads(call, which - 1, call.integer(1))) {
+  for (const HostPid thread : named_threads(call, which - 1, call.integer(1), kRoot)) {
     const long priority = syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, thread.value());
     if (priority < 0) continue;
     best = best < 0 ? static_cast<int>(priority) : better_io_priority(best, static_cast<int>(priority));

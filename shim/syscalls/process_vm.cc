@@ -28,6 +28,7 @@ Reply go_on(const Call& call, const std::array<uint64_t, 6>& arguments) {
 }
 
 Reply transfer(const Call& call) {
+  if (call.raw(5) != 0) return Reply::error(EINVAL);
   LITEBOX_OR_REPLY(const HostPid process, accessible_process(call, 0));
   std::array<uint64_t, 6> arguments = call.arguments;
   if (process.value() != call.integer(0)) arguments[0] = static_cast<uint64_t>(process.value());

@@ -45,10 +45,10 @@ TEST(BlobImage, IsOneReadOnlyExecutableSegmentAtItsBase) {
 TEST(BlobImage, HasTheNudgeStubAndTheEmptyStringInTheirPlaces) {
   const auto text = blob_image().subspan(segments(PT_LOAD).at(0).p_offset);
   const auto at = [&](uint64_t address) { return text.subspan(address - abi::kBlobBase); };
-  EXPECT_EQ(std::memcmp(at(abi::kNudgeEntry).data(), "\x0f\x05\x48\x89\xc7\xb8", 6),
-            0);  // syscall; mov %rax, %rdi; mov $, %eax
+  EXPECT_EQ(std::memcmp(at(abi::kNudgeEntry).data(), "\x0f\x05\x48\x89\xc7\x4c\x89\xfe\xb8", 9),
+            0);  // syscall; mov %rax, %rdi; mov %r15, %rsi; mov $, %eax
   uint32_t number = 0;
-  std::memcpy(&number, at(abi::kNudgeEntry + 6).data(), sizeof(number));
+  std::memcpy(&number, at(abi::kNudgeEntry + 9).data(), sizeof(number));
   EXPECT_EQ(number, abi::kHypercallDone);
   EXPECT_EQ(at(abi::kEmptyString)[0], std::byte{0});
 }

@@ -106,7 +106,7 @@ TEST(Decode, SocketAddresses) {
 
 TEST(Decode, UnknownNumbersAndHypercalls) {
   EXPECT_EQ(decoded(999, {1, 2}), "syscall_999(0x1, 0x2, 0x0, 0x0, 0x0, 0x0)");
-  EXPECT_EQ(decoded(abi::kHypercallDone, {static_cast<uint64_t>(-5)}), "done(-5)");
+  EXPECT_EQ(decoded(abi::kHypercallDone, {static_cast<uint64_t>(-5), 7}), "done(-5, 7)");
 }
 
 TEST(Decode, Results) {

@@ -22,7 +22,7 @@ constexpr char kStatus[] =
     "SigCgt:\t0000000000000002\n";
 
 TEST(PendingSignals, ParsesStatus) {
-  const auto state = parse_signal_state(kStatus);
+  const auto state = parse_signal_state(ProcessStatus(kStatus));
   ASSERT_TRUE(state.ok());
   EXPECT_EQ(state->pending, 0x200U);
   EXPECT_EQ(state->shared_pending, 0x4001U);
@@ -32,8 +32,8 @@ TEST(PendingSignals, ParsesStatus) {
 }
 
 TEST(PendingSignals, RefusesStatusWithoutFields) {
-  EXPECT_EQ(parse_signal_state("Name:\tx\nThreads:\t1\n").error().number(), EIO);
-  EXPECT_EQ(parse_signal_state("").error().number(), EIO);
+  EXPECT_EQ(parse_signal_state(ProcessStatus("Name:\tx\nThreads:\t1\n")).error().number(), EIO);
+  EXPECT_EQ(parse_signal_state(ProcessStatus("")).error().number(), EIO);
 }
 
 TEST(PendingSignals, Interruption) {

@@ -114,7 +114,9 @@ TEST(Table, CloneRefusesNamespacesWhateverElseIsAsked) {
     EXPECT_EQ(decide(56, {flag | CLONE_VM}), refused(EPERM));
     EXPECT_EQ(decide(56, {flag | 0xdead00000000}), refused(EPERM));
   }
-  EXPECT_EQ(decide(56, {CLONE_PARENT}), refused(EINVAL));
+  EXPECT_EQ(decide(56, {CLONE_NEWNS | CLONE_FS}), refused(EINVAL));
+  EXPECT_EQ(decide(56, {CLONE_PARENT}), kMonitor);
+  EXPECT_EQ(decide(56, {CLONE_PARENT | CLONE_NEWPID}), refused(EPERM));
   EXPECT_EQ(decide(435, {}), refused(ENOSYS));
 }
 
