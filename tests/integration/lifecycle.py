@@ -180,6 +180,9 @@ class Test:
             left.append("its state directory")
         for path in pathlib.Path("/sys/fs/cgroup").glob(f"*/litebox/{name}*"):
             left.append(str(path))
+        for line in pathlib.Path("/proc/net/unix").read_text().splitlines():
+            if str(self.directory) in line:
+                left.append(f"socket {line.split()[-1]}")
         return ", ".join(left)
 
     def is_ours(self, pid):
@@ -189,34 +192,59 @@ class Test:
             return False
         return str(self.directory).encode() in command or b"storm-guest" in command
 
-    def storm(self, rounds):
-        seed = random.randrange(1 << 32)
-        chance = random.Random(seed)
-        mounts = pathlib.Path("/proc/self/mounts").read_text()
-        for number in range(rounds):
-            name = f"storm{number}"
-            before = set(processes())
-            self.configure(["sh", "-c", "while :; do (sleep 0.01; : storm-guest) & sleep 0.005; done"])
-            cli = subprocess.Popen([self.litebox, "--root", self.root, "run", "--bundle", str(self.bundle), name],
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            time.sleep(chance.uniform(0, 0.5))
-            family = sorted(descendants(cli.pid))
-            victim = chance.choice(["cli", "keeper", "monitor"])
-            chain = [cli.pid, *family[:2]]  # forked in this order
-            target = chain[min({"cli": 0, "keeper": 1, "monitor": 2}[victim], len(chain) - 1)]
+    def start_command(self, *args):
+        return subprocess.Popen([self.litebox, "--root", self.root, *args], stdin=subprocess.DEVNULL,
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def kill_helpers(self, name, victims, chance):
+        """Kills the command, the keeper or the monitor of a running container at a random moment."""
+        cli = self.start_command("run", "--bundle", str(self.bundle), name)
+        time.sleep(chance.uniform(0, 0.5))
+        chain = [cli.pid, *sorted(descendants(cli.pid))[:2]]  # forked in this order
+        places = {"cli": 0, "keeper": 1, "monitor": 2}
+        for target in {chain[min(places[victim], len(chain) - 1)] for victim in victims}:
             try:
                 os.kill(target, signal.SIGKILL)
             except ProcessLookupError:
                 pass
-            where = f"round {number} (seed {seed}), {victim} killed"
-            time.sleep(0.05)
-            self.call("delete", "--force", name)
-            if cli.poll() is None and victim == "cli":
-                raise Failure(f"{where}: the command survives SIGKILL")
+        return cli
+
+    def kill_delete(self, name, how, chance):
+        """Kills `delete` or `delete --force` at a random moment; of `delete twice` neither, but one waits for the other."""
+        self.create(name, ["sh", "-c", "while :; do (sleep 0.01; : storm-guest) & sleep 0.005; done"])
+        if how != "delete":
+            self.call("start", name)
+        arguments = ["delete", *([] if how == "delete" else ["--force"]), name]
+        deletes = [self.start_command(*arguments) for _ in range(2 if how == "delete twice" else 1)]
+        if how != "delete twice":
+            time.sleep(chance.uniform(0, 0.06))
+            deletes[0].kill()
+        for one in deletes:
+            check(one.wait(timeout=30) in (0, -signal.SIGKILL), f"{arguments} ends with {one.returncode}")
+        return deletes[0]
+
+    def storm(self, rounds):
+        seed = random.randrange(1 << 32)
+        chance = random.Random(seed)
+        mounts = pathlib.Path("/proc/self/mounts").read_text()
+        kinds = {"command": ["cli"], "keeper": ["keeper"], "monitor": ["monitor"], "keeper and monitor": ["keeper", "monitor"],
+                 "everyone": ["cli", "keeper", "monitor"], "delete": None, "delete --force": None, "delete twice": None}
+        counts = dict.fromkeys(kinds, 0)
+        for number in range(rounds):
+            name = f"storm{number}"
+            before = set(processes())
+            kind = list(kinds)[number % len(kinds)]
+            counts[kind] += 1
+            where = f"round {number} (seed {seed}), {kind} killed"
+            self.configure(["sh", "-c", "while :; do (sleep 0.01; : storm-guest) & sleep 0.005; done"])
             try:
+                cli = self.kill_helpers(name, kinds[kind], chance) if kinds[kind] else self.kill_delete(name, kind, chance)
+                if chance.random() < 0.5:
+                    time.sleep(0.05)
+                self.call("delete", "--force", name)
                 cli.wait(timeout=20)
-            except subprocess.TimeoutExpired as error:
-                raise Failure(f"{where}: the command hangs") from error
+            except (Failure, subprocess.TimeoutExpired) as error:
+                raise Failure(f"{where}: {error}") from error
             deadline = time.monotonic() + 10
             while (left := self.left_over(before, name)) and time.monotonic() < deadline:
                 time.sleep(0.05)
@@ -228,7 +256,7 @@ class Test:
                 except ChildProcessError:
                     break
         check(pathlib.Path("/proc/self/mounts").read_text() == mounts, "the host's mounts have changed")
-        print(f"{rounds} rounds of kill -9 leave nothing (seed {seed})")
+        print(f"kill -9 leaves nothing (seed {seed}): rounds {counts}")
 
 
 def main():
@@ -236,7 +264,7 @@ def main():
     parser.add_argument("--litebox", required=True, type=pathlib.Path)
     parser.add_argument("--make-rootfs", required=True, type=pathlib.Path)
     parser.add_argument("--as", dest="who", choices=["root", "user"], required=True)
-    parser.add_argument("--rounds", type=int, default=int(os.environ.get("LITEBOX_STORM_ROUNDS", "20")))
+    parser.add_argument("--rounds", type=int, default=int(os.environ.get("LITEBOX_STORM_ROUNDS", "24")))
     options = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit("lifecycle.py: needs root, to be root and to become another user")

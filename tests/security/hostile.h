@@ -34,3 +34,8 @@ extern const struct attempt process_attempts[];
 extern const struct attempt kernel_attempts[];
 extern const struct attempt socket_attempts[];
 extern const struct attempt race_attempts[];
+extern const struct attempt neighbour_attempts[];
+
+// neighbours.c: the container that is attacked, and the pids outside its own that the attacker knows.
+int victim_main(void);
+void set_neighbours(char** arguments, int count);

@@ -76,6 +76,13 @@ int main(int argc, char** argv) {
     argv = from_file;
   }
   if (argc == 1 || strstr(argv[0], "true") != NULL) return 0;
+  if (strcmp(argv[1], "victim") == 0) return victim_main();
+  if (strcmp(argv[1], "attacker") == 0) {
+    set_neighbours(argv + 2, argc - 2);
+    run_all("neighbours", neighbour_attempts, NULL);
+    printf("%d attempts, %d claims\n", attempts_made, attempts_claimed);
+    return attempts_claimed == 0 ? 0 : 1;
+  }
   if (argc < 12) {
     fprintf(stderr, "usage: hostile FILE DIRECTORY SOCKET DATAGRAM ABSTRACT PORT PID PID PID PID SHMID [GROUP]\n");
     return 2;

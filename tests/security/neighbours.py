@@ -1,0 +1,233 @@
+#!/usr/bin/env python3
+"""A hostile container beside another one, on a host with a process of the same user and a terminal: nothing of them is reached.
+
+    neighbours.py --litebox BUILD/litebox --guest BUILD/tests/security/hostile --as root|user
+"""
+import argparse
+import fcntl
+import json
+import os
+import pathlib
+import pwd
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import termios
+import threading
+import time
+
+from hostile_guests import CAPABILITIES, Failure, check, helpers_of
+
+def be_the_canary(output):
+    """Tells of every signal; has a second thread."""
+    def tell(number, _):
+        os.write(output, f"signal {number}\n".encode())
+
+    for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}:
+        signal.signal(number, tell)
+    thread = threading.Thread(target=time.sleep, args=(1000,), daemon=True)
+    thread.start()
+    os.write(output, f"thread {thread.native_id}\n".encode())
+    while True:
+        time.sleep(1000)
+
+
+class HostProcess:
+    """Of the containers' own user, leading a session whose terminal is the one that the attacker gets."""
+
+    def __init__(self, terminal):
+        self.output, output = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.setsid()
+            fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+            be_the_canary(output)
+        os.close(output)
+        self.thread = int(os.read(self.output, 100).split()[1])
+        self.before = self.look()
+
+    def look(self):
+        stat = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        readable, _, _ = select.select([self.output], [], [], 0)
+        priority = subprocess.run(["ionice", "-p", str(self.pid)], stdout=subprocess.PIPE, check=False)
+        return {
+            "alive": stat[0] in "SR",
+            "signals": os.read(self.output, 1000) if readable else b"",
+            "group, session and terminal": stat[2:6],
+            "nice": stat[16],
+            "io priority": priority.stdout,
+            "limits": pathlib.Path(f"/proc/{self.pid}/limits").read_text(),
+            "affinity": [os.sched_getaffinity(pid) for pid in (self.pid, self.thread)],
+            "scheduler": [os.sched_getscheduler(pid) for pid in (self.pid, self.thread)],
+        }
+
+    def verify(self):
+        after = self.look()
+        for name, value in self.before.items():
+            check(after[name] == value, f"the host's process was touched: {name}: {value!r} became {after[name]!r}")
+
+    def close(self):
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+
+
+class Terminal:
+    """What the attacker gets as its standard input and output; nobody types on it."""
+
+    def __init__(self):
+        self.master, self.slave = os.openpty()
+        self.name = os.ttyname(self.slave)
+        attributes = termios.tcgetattr(self.slave)
+        attributes[3] &= ~(termios.ECHO | termios.ICANON)
+        termios.tcsetattr(self.slave, termios.TCSANOW, attributes)
+        self.text = bytearray()
+
+    def start(self):
+        threading.Thread(target=self.collect, daemon=True).start()
+
+    def collect(self):
+        while True:
+            try:
+                self.text += os.read(self.master, 65536)
+            except OSError:
+                return
+
+    def verify(self, owner):
+        waiting = fcntl.ioctl(self.slave, termios.FIONREAD, b"\0\0\0\0")
+        check(waiting == b"\0\0\0\0", "somebody has typed on the caller's terminal")
+        for entry in pathlib.Path("/proc").iterdir():
+            if not entry.name.isdigit() or int(entry.name) in (os.getpid(), owner):
+                continue
+            try:
+                held = [os.readlink(fd) for fd in (entry / "fd").iterdir()]
+            except OSError:
+                continue
+            check(self.name not in held, f"process {entry.name} still holds the caller's terminal")
+
+
+class Host:
+    def __init__(self, directory, options):
+        self.directory, self.litebox, self.guest = directory, str(options.litebox), options.guest
+        self.root = str(directory / "state")
+        self.shared = directory / "shared"
+        self.shared.mkdir()
+
+    def call(self, *args, **options):
+        return subprocess.run([self.litebox, "--root", self.root, *args], timeout=60, check=True, **options)
+
+    def create(self, name, args, terminal=None, private=None):
+        bundle = self.directory / name
+        root = bundle / "rootfs"
+        for directory in ("bin", "dev", "proc", "shared", "private"):
+            (root / directory).mkdir(parents=True)
+        shutil.copy(self.guest, root / "bin/hostile")
+        (root / "secret").write_text("the victim's\n" if name == "victim" else "the attacker's own\n")
+        mounts = [{"destination": "/proc", "type": "proc", "source": "proc"},
+                  {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"]},
+                  {"destination": "/dev/pts", "type": "devpts", "source": "devpts",
+                   "options": ["newinstance", "ptmxmode=0666", "mode=0620"]},
+                  {"destination": "/shared", "type": "bind", "source": str(self.shared), "options": ["bind", "rw"]}]
+        if private:
+            mounts.append({"destination": "/private", "type": "bind", "source": str(private), "options": ["bind", "rw"]})
+        config = {
+            "ociVersion": "1.0.2",
+            "process": {"user": {"uid": 0, "gid": 0}, "args": ["/bin/hostile", *args], "env": ["PATH=/bin"], "cwd": "/",
+                        "capabilities": {kind: CAPABILITIES for kind in ("bounding", "effective", "permitted")}},
+            "root": {"path": "rootfs"}, "hostname": name, "mounts": mounts,
+            "linux": {"namespaces": [{"type": kind} for kind in ("pid", "mount", "ipc", "uts", "network")]},
+        }
+        (bundle / "config.json").write_text(json.dumps(config))
+        sink = terminal if terminal is not None else open(self.directory / f"{name}.output", "wb")
+        self.call("create", "--bundle", str(bundle), name, stdin=terminal if terminal is not None else subprocess.DEVNULL,
+                  stdout=sink, stderr=sink)
+
+    def status(self, name):
+        return json.loads(self.call("state", name, stdout=subprocess.PIPE).stdout)["status"]
+
+    def members(self, name):
+        return json.loads(self.call("ps", "--format", "json", name, stdout=subprocess.PIPE).stdout)
+
+
+def run_in(directory, options):
+    host = Host(directory, options)
+    terminal = Terminal()
+    process = HostProcess(terminal.slave)
+    terminal.start()
+    private = directory / "private/inner-private"
+    (private / "inner").mkdir(parents=True)
+    (directory / "private/secret").write_text("outside\n")
+    (private / "link").symlink_to("..")
+    try:
+        host.create("victim", ["victim"], private=private)
+        host.call("start", "victim")
+        deadline = time.monotonic() + 30
+        while not (host.shared / "socket").exists():
+            check(time.monotonic() < deadline and host.status("victim") == "running",
+                  "the victim does not come up: " + (directory / "victim.output").read_text())
+            time.sleep(0.05)
+        victims = host.members("victim")
+        check(len(victims) == 2, f"the victim's processes are {victims}")
+        victim_keeper, victim_monitor = helpers_of(host.litebox, host.root, "victim")
+        # The attacker's helpers have pids of their own only after its creation, so it learns its neighbours' first.
+        outsiders = [process.pid, process.thread, *victims, victim_monitor, victim_keeper, os.getpid(), 2]
+        host.create("attacker", ["attacker", *map(str, outsiders)], terminal=terminal.slave)
+        _, monitor = helpers_of(host.litebox, host.root, "attacker")
+        host.call("start", "attacker")
+        deadline = time.monotonic() + 200
+        while host.status("attacker") != "stopped":
+            check(pathlib.Path(f"/proc/{monitor}").exists() or host.status("attacker") == "stopped",
+                  "the attacker's monitor has ended before its container")
+            check(time.monotonic() < deadline, "the attacker does not end: " + terminal.text.decode(errors="replace")[-2000:])
+            time.sleep(0.2)
+        host.call("delete", "--force", "attacker")
+        time.sleep(0.2)
+        text = terminal.text.decode(errors="replace")
+        print(text)
+        process.verify()
+        terminal.verify(process.pid)
+        check(host.status("victim") == "running", "the victim has ended")
+        check(host.members("victim") == victims, f"the victim's processes {victims} became {host.members('victim')}")
+        touched = host.shared / "touched"
+        check(not touched.exists(), f"the victim got signals: {touched.read_text() if touched.exists() else ''}")
+        check((directory / "private/secret").exists(), "a file above the directory that was given away is gone")
+        check("attempts, 0 claims" in text and "claims:" not in text, "an attempt claims to have worked, or the attacker did not come to its end")
+    finally:
+        for name in ("attacker", "victim"):
+            subprocess.run([host.litebox, "--root", host.root, "delete", "--force", name], check=False, timeout=60)
+        process.close()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--litebox", required=True, type=pathlib.Path)
+    parser.add_argument("--guest", required=True, type=pathlib.Path)
+    parser.add_argument("--as", dest="who", choices=["root", "user"], required=True)
+    options = parser.parse_args()
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="litebox-neighbours-"))
+    try:
+        if options.who == "root":
+            check(os.geteuid() == 0, "--as root needs root")
+        elif os.geteuid() == 0:
+            nobody = pwd.getpwnam("nobody")
+            for name in ("litebox", "guest"):  # the build may lie where only root may look
+                setattr(options, name, pathlib.Path(shutil.copy(getattr(options, name), directory)))
+            os.chown(directory, nobody.pw_uid, nobody.pw_gid)
+            os.setgroups([])
+            os.setresgid(nobody.pw_gid, nobody.pw_gid, nobody.pw_gid)
+            os.setresuid(nobody.pw_uid, nobody.pw_uid, nobody.pw_uid)
+            os.environ["XDG_RUNTIME_DIR"] = os.environ["HOME"] = str(directory)
+        run_in(directory, options)
+    except Failure as failure:
+        print(f"FAILED: {failure}", file=sys.stderr)
+        return 1
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+    print("nothing was reached")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
