@@ -70,7 +70,8 @@ Reply set_group(const Call& call) {
 
 Reply open_peer(const Call& call, int file) {
   const int flags = call.integer(2);
-  Fd peer(ioctl(file, TIOCGPTPEER, flags));
+  // The terminal must not become the monitor's: it would end with the terminal's hang-up.
+  Fd peer(ioctl(file, TIOCGPTPEER, flags | O_NOCTTY));
   if (!peer.valid()) return Reply::error(errno);
   return Reply::fd(std::move(peer), (flags & O_CLOEXEC) != 0);
 }

@@ -76,6 +76,21 @@ signal.signal(signal.SIGALRM, lambda *_: print("alarm"))
 signal.setitimer(signal.ITIMER_REAL, 0.05); time.sleep(0.2)
 print(os.stat("/").st_mode, os.getcwd(), os.umask(0o22))
 """
+PYTHON_TERMINAL = """
+import fcntl, os, time
+child = os.fork()
+if child == 0:
+    master = os.open("/dev/ptmx", os.O_RDWR | os.O_NOCTTY)
+    fcntl.ioctl(master, 0x40045431, bytes(4))  # TIOCSPTLCK
+    slave = fcntl.ioctl(master, 0x5441, os.O_RDWR)  # TIOCGPTPEER
+    print(os.isatty(slave), flush=True)
+    os.close(slave)
+    os.close(master)  # hangs up
+    os._exit(0)
+print(os.waitpid(child, 0)[1])
+time.sleep(0.2)
+print(os.path.exists("/etc/passwd"))
+"""
 BASH_LOOPS = """
 for i in $(seq 1 20); do echo $i | sed s/1/one/ | tr a-z A-Z; done
 cat <<HERE | sort -r
@@ -164,6 +179,7 @@ DEBIAN = {
     "python_threads": ["python3", "-c", PYTHON_THREADS],
     "python_multiprocessing": ["sh", "-c", f"cat > /tmp/m.py <<'P'\n{PYTHON_MULTIPROCESSING}\nP\npython3 /tmp/m.py; rm /tmp/m.py"],
     "python_modules": ["python3", "-c", PYTHON_MODULES],
+    "terminal_hangs_up": ["python3", "-c", PYTHON_TERMINAL],
     "perl": ["perl", "-e", PERL],
     "files": ["bash", "-c", FILES],
     "gcc": ["bash", "-c", GCC],
@@ -222,7 +238,8 @@ class Native:
         self.root = root
         unshare(0x00020000)  # CLONE_NEWNS: the oracle's mounts must not be seen by the host
         for command in (["mount", "--make-rprivate", "/"], ["mount", "-t", "proc", "proc", root / "proc"],
-                        ["mount", "--bind", "/dev", root / "dev"], ["mount", "-t", "sysfs", "sysfs", root / "sys"],
+                        ["mount", "--bind", "/dev", root / "dev"], ["mount", "--bind", "/dev/pts", root / "dev/pts"],
+                        ["mount", "-t", "sysfs", "sysfs", root / "sys"],
                         ["mount", "-t", "tmpfs", "tmpfs", root / "dev/shm"]):
             subprocess.run(command, check=True)
 
