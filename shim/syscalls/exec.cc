@@ -1,6 +1,10 @@
 // execve(2), execveat(2).
 #include <fcntl.h>
 
+#include <charconv>
+#include <fstream>
+#include <string>
+
 #include "shim/kernel/exec.h"
 #include "shim/syscalls/call.h"
 #include "shim/table/handlers.h"
@@ -8,9 +12,32 @@
 namespace litebox::syscalls {
 namespace {
 
-Reply execute(Call& call, const rootfs::Location& location, const std::string& name, GuestAddress argv, GuestAddress envp) {
-  LITEBOX_OR_REPLY(auto plan, kernel::plan_exec(call.world.tree(), *call.state, call.subject(), location, name));
+// What is to be executed, and by which name scripts are told of it.
+struct Named {
+  rootfs::Location location;
+  std::string name;
+  bool name_vanishes = false;  // the name is of a descriptor that the exec closes
+};
+
+Reply execute(Call& call, const Named& program, GuestAddress argv, GuestAddress envp) {
+  LITEBOX_OR_REPLY(auto plan,
+                   kernel::plan_exec(call.world.tree(), *call.state, call.subject(), program.location, program.name));
+  // fs/binfmt_script.c load_script(), BINPRM_FLAGS_PATH_INACCESSIBLE.
+  if (program.name_vanishes && !plan->prefix.empty()) return Reply::error(ENOENT);
   return Reply::exec(std::move(plan), argv, envp);
+}
+
+// FD_CLOEXEC of the caller's own descriptor, which no copy of it tells (/proc/<pid>/fdinfo, proc_pid_fdinfo(5)).
+bool closes_on_exec(const Call& call, int guest_fd) {
+  std::ifstream info("/proc/" + std::to_string(call.thread.value()) + "/fdinfo/" + std::to_string(guest_fd));
+  for (std::string line; std::getline(info, line);) {
+    if (!line.starts_with("flags:")) continue;
+    const size_t start = line.find_first_not_of(" \t", line.find(':') + 1);
+    unsigned flags = 0;
+    if (start != std::string::npos) std::from_chars(line.data() + start, line.data() + line.size(), flags, 8);
+    return (flags & static_cast<unsigned>(O_CLOEXEC)) != 0;
+  }
+  return false;
 }
 
 }  // namespace
@@ -18,7 +45,7 @@ Reply execute(Call& call, const rootfs::Location& location, const std::string& n
 Reply sys_execve(Call& call) {
   LITEBOX_OR_REPLY(const std::string path, call.path(0));
   LITEBOX_OR_REPLY(const rootfs::Resolved resolved, call.resolve(AT_FDCWD, path));
-  return execute(call, resolved.target, path, call.address(1), call.address(2));
+  return execute(call, {resolved.target, path}, call.address(1), call.address(2));
 }
 
 Reply sys_execveat(Call& call) {
@@ -27,22 +54,25 @@ Reply sys_execveat(Call& call) {
   if ((flags & ~static_cast<unsigned>(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) != 0) return Reply::error(EINVAL);
   LITEBOX_OR_REPLY(const std::string path, call.path(1));
   // fs/exec.c alloc_bprm(): what a script is told, and AT_EXECFN.
-  std::string name = path;
+  Named program;
+  program.name = path;
   if (dirfd != AT_FDCWD && (path.empty() || path[0] != '/')) {
-    name = "/dev/fd/" + std::to_string(dirfd) + (path.empty() ? "" : "/" + path);
+    program.name = "/dev/fd/" + std::to_string(dirfd) + (path.empty() ? "" : "/" + path);
+    program.name_vanishes = closes_on_exec(call, dirfd);
   }
   if (path.empty()) {
     if ((flags & AT_EMPTY_PATH) == 0) return Reply::error(ENOENT);
     if (dirfd == AT_FDCWD) return Reply::error(EACCES);
     LITEBOX_OR_REPLY(const Fd file, call.file(dirfd));
-    LITEBOX_OR_REPLY(const rootfs::Location location, call.world.tree().locate(file.get()));
-    return execute(call, location, name, call.address(2), call.address(3));
+    LITEBOX_OR_REPLY(program.location, call.world.tree().locate(file.get()));
+    return execute(call, program, call.address(2), call.address(3));
   }
   rootfs::ResolveOptions options;
   options.follow_final = (flags & AT_SYMLINK_NOFOLLOW) == 0;
   LITEBOX_OR_REPLY(const rootfs::Resolved resolved, call.resolve(dirfd, path, options));
   if (resolved.target.node->is_symlink()) return Reply::error(ELOOP);
-  return execute(call, resolved.target, name, call.address(2), call.address(3));
+  program.location = resolved.target;
+  return execute(call, program, call.address(2), call.address(3));
 }
 
 }  // namespace litebox::syscalls
