@@ -28,7 +28,7 @@
 namespace litebox::runtime {
 namespace {
 
-constexpr int kMonitorAnswerPatience = 5000;  // milliseconds
+constexpr int kMonitorAnswerPatience = 30000;  // milliseconds; a busy host may let a process wait for seconds
 
 Result<std::string> absolute(const std::string& path) {
   std::array<char, PATH_MAX> resolved{};

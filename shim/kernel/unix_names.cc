@@ -2,12 +2,19 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <functional>
 
+#include "shim/kernel/bound_unix_names.h"
+
 namespace litebox::kernel {
 namespace {
+
+constexpr size_t kCollectionFloor = 512;
+// The newest names are kept in any case: their sockets may not be bound yet.
+constexpr uint64_t kNewNames = 128;
 
 // Leads from a directory to itself in as many ways as there are numbers: "." followed by "/" or "/." for each binary digit.
 std::string decoration(uint64_t number) {
@@ -43,28 +50,28 @@ std::string UnixNames::abstract_outside(std::string_view name) {
   const uint64_t second = std::hash<std::string>()(std::string(name) + token_);
   outside = '\0' + token_ + '\0' + hexadecimal(first) + hexadecimal(second);
   const std::scoped_lock lock(mutex_);
-  inside_.insert_or_assign(outside, std::string(name));
+  remember(outside, std::string(name));
   return outside;
 }
 
 std::string UnixNames::path_outside(const std::string& address, const std::string& name) {
   const std::scoped_lock lock(mutex_);
-  std::string outside = decoration(++last_number_) + name;
+  std::string outside = decoration(last_number_ + 1) + name;
   if (outside.size() > kLongestUnixAddress - 1) outside = name;
-  inside_.insert_or_assign(outside, address);
+  remember(outside, address);
   return outside;
 }
 
 void UnixNames::forget(const std::string& outside) {
   const std::scoped_lock lock(mutex_);
-  inside_.erase(outside);
+  names_.erase(outside);
 }
 
 std::string UnixNames::inside(std::string_view outside) const {
   {
     const std::scoped_lock lock(mutex_);
-    const auto found = inside_.find(std::string(outside));
-    if (found != inside_.end()) return found->second;
+    const auto found = names_.find(std::string(outside));
+    if (found != names_.end()) return found->second.inside;
   }
   const std::string prefix = '\0' + token_;
   if (outside.starts_with(prefix)) return '\0' + std::string(outside.substr(prefix.size()));
@@ -73,7 +80,27 @@ std::string UnixNames::inside(std::string_view outside) const {
 
 bool UnixNames::knows(const std::string& outside) const {
   const std::scoped_lock lock(mutex_);
-  return inside_.count(outside) != 0;
+  return names_.count(outside) != 0;
+}
+
+size_t UnixNames::size() const {
+  const std::scoped_lock lock(mutex_);
+  return names_.size();
+}
+
+void UnixNames::remember(const std::string& outside, const std::string& inside) {
+  if (names_.size() >= collect_at_) collect();
+  names_.insert_or_assign(outside, Name{inside, ++last_number_});
+}
+
+void UnixNames::collect() {
+  const auto bound = bound_unix_names();
+  if (bound.ok()) {
+    std::erase_if(names_, [&](const auto& entry) {
+      return entry.second.number + kNewNames <= last_number_ && bound->count(entry.first) == 0;
+    });
+  }
+  collect_at_ = std::max(kCollectionFloor, 2 * names_.size());
 }
 
 }  // namespace litebox::kernel

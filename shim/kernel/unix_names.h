@@ -17,7 +17,7 @@ namespace litebox::kernel {
 // sizeof sockaddr_un::sun_path
 inline constexpr size_t kLongestUnixAddress = 108;
 
-// Thread-safe.
+// Thread-safe. Names that no socket has any more are forgotten before there are many.
 class UnixNames {
  public:
   // `token` tells this container's abstract names from all others on the host.
@@ -40,11 +40,22 @@ class UnixNames {
   // Whether the address is a path that path_outside made: a guest may have got it from the kernel, with a datagram.
   bool knows(const std::string& outside) const;
 
+  size_t size() const;
+
  private:
+  struct Name {
+    std::string inside;
+    uint64_t number;  // counts up with every name
+  };
+
+  void remember(const std::string& outside, const std::string& inside);
+  void collect();
+
   const std::string token_;
   mutable std::mutex mutex_;
-  std::unordered_map<std::string, std::string> inside_;  // by the host's address
+  std::unordered_map<std::string, Name> names_;  // by the host's address
   uint64_t last_number_ = 0;
+  size_t collect_at_ = 512;
 };
 
 }  // namespace litebox::kernel
