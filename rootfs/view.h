@@ -43,6 +43,8 @@ class ContainerView {
   virtual Result<Location> executable(HostPid process) const = 0;
   virtual std::string executable_path(HostPid process) const = 0;
   virtual mode_t umask_of(HostPid process) const = 0;
+  // The member that traces a thread, 0 when none does.
+  virtual VirtualPid tracer_of(HostPid /*thread*/) const { return VirtualPid(0); }
   // A copy of one of the process's open files (pidfd_getfd).
   virtual Result<Fd> file_of(HostPid process, int fd) const = 0;
 

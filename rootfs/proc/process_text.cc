@@ -88,7 +88,7 @@ int inherited_seccomp_filters() {
 // The value of a status line that names processes; nothing when the line is to stay as it is.
 std::optional<std::string> status_ids(const ContainerView& view, std::string_view key, std::string_view value) {
   const auto one = [&value] { return take_word(value); };
-  if (key == "Pid" || key == "Tgid" || key == "PPid" || key == "TracerPid" || key == "NStgid" || key == "NSpid") {
+  if (key == "Pid" || key == "Tgid" || key == "PPid" || key == "NStgid" || key == "NSpid") {
     return '\t' + std::to_string(visible_process(view, one()));
   }
   if (key == "NSpgid" || key == "NSsid") return '\t' + std::to_string(visible_group(view, one()));
@@ -150,6 +150,8 @@ Result<std::string> translate_status(const ContainerView& view, HostPid task, st
       std::array<char, 16> octal;
       std::snprintf(octal.data(), octal.size(), "\t%04o", view.umask_of(task));
       value = octal.data();
+    } else if (key == "TracerPid") {
+      value = '\t' + std::to_string(view.tracer_of(task).value());
     } else if (key == "Seccomp_filters") {
       value = '\t' + std::to_string(own_filters);
     } else if (key == "Seccomp") {

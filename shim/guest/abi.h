@@ -26,7 +26,8 @@ constexpr uint64_t kEmptyString = kBlobBase + 0x40;
 constexpr uint32_t kHypercallHello = 0x2c420001;   // rdi = address of a Launch, rsi = its capacity in bytes -> 0 or -errno
 constexpr uint32_t kHypercallDone = 0x2c420002;    // rdi = result of the nudged call, rsi = the nudge's number; does not return
 constexpr uint32_t kHypercallFailed = 0x2c420003;  // rdi = errno; the loader could not go on: the monitor kills the process
-
+constexpr uint32_t kHypercallReady = 0x2c420004;   // rdi = the program's entry, rsi = its stack pointer; the monitor lets the
+                                                   // thread go there itself, or answers 0: the loader does
 // What the loader is told about the program that it starts. Followed by `strings_size` bytes of NUL-terminated strings:
 // first AT_EXECFN, then `prefix_count` strings that take the place of argv[0] (a script's interpreter, its argument, the
 // script's path; 0 for a plain ELF).
@@ -40,6 +41,8 @@ struct Launch {
   uint32_t strings_size;
   uint64_t random_seed;  // for the placement of PIE images and brk; 0: no randomisation (ADDR_NO_RANDOMIZE)
   char comm[16];
+  uint32_t traced;  // make kHypercallReady before the program begins
+  uint32_t reserved;
 };
 
 // The largest Launch with its strings: a path, a shebang line and another path.

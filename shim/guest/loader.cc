@@ -97,7 +97,12 @@ extern "C" Start load_program(uint64_t* stack, abi::Launch* launch) {
   call(__NR_close, static_cast<uint64_t>(launch->program_fd));
   if (has_interpreter) call(__NR_close, static_cast<uint64_t>(launch->interpreter_fd));
   call(kMseal, abi::kBlobBase, page_ceiling(address_of(blob_text_end)) - abi::kBlobBase, 0);
-  return {has_interpreter ? interpreter.entry : program.entry, address_of(vectors.stack())};
+  const uint64_t entry = has_interpreter ? interpreter.entry : program.entry;
+  if (launch->traced != 0) {
+    while (call(abi::kHypercallReady, entry, address_of(vectors.stack())) == -EINTR) {
+    }
+  }
+  return {entry, address_of(vectors.stack())};
 }
 
 }  // namespace litebox::guest

@@ -99,6 +99,11 @@ mode_t World::umask_of(HostPid process) const {
   return state.ok() ? (*state)->umask : 022;
 }
 
+VirtualPid World::tracer_of(HostPid thread) const {
+  const auto tracer = traces_.tracer_of(thread);
+  return tracer ? to_virtual(tracer->thread) : VirtualPid(0);
+}
+
 Result<Fd> World::file_of(HostPid process, int fd) const {
   LITEBOX_ASSIGN(const Fd pidfd, open_thread_pidfd(process));
   if (!is_member(process)) return Error(ESRCH);

@@ -17,6 +17,7 @@
 #include "rootfs/view.h"
 #include "shim/kernel/process_state.h"
 #include "shim/kernel/state_table.h"
+#include "shim/kernel/trace_table.h"
 
 namespace litebox::kernel {
 
@@ -52,6 +53,10 @@ class World final : public rootfs::ContainerView {
   // The thread group of a member thread; ESRCH for outsiders.
   Result<HostPid> thread_group_of(HostPid thread) const;
 
+  // --- tracing
+  TraceTable& traces() { return traces_; }
+  const TraceTable& traces() const { return traces_; }
+
   // The upper half of every RLIMIT_LOCKS tag of this container: how a runtime that lost its monitor finds leftover guests.
   uint32_t tag_prefix() const { return states_.prefix(); }
 
@@ -70,6 +75,7 @@ class World final : public rootfs::ContainerView {
   Result<rootfs::Location> executable(HostPid process) const override;
   std::string executable_path(HostPid process) const override;
   mode_t umask_of(HostPid process) const override;
+  VirtualPid tracer_of(HostPid thread) const override;
   Result<Fd> file_of(HostPid process, int fd) const override;
   std::string host_name() const override;
   std::string domain_name() const override;
@@ -84,6 +90,7 @@ class World final : public rootfs::ContainerView {
   std::shared_ptr<rootfs::Tree> tree_;
   std::atomic<HostPid> init_{};
   StateTable states_;
+  TraceTable traces_;
   mutable std::mutex names_mutex_;
   std::string host_name_;
   std::string domain_name_;

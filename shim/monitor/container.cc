@@ -27,6 +27,7 @@
 #include "shim/monitor/launcher.h"
 #include "shim/monitor/listener.h"
 #include "shim/monitor/notification_loop.h"
+#include "shim/monitor/tracer.h"
 
 namespace litebox::monitor {
 namespace {
@@ -151,8 +152,9 @@ class Container {
     LITEBOX_ASSIGN(Fd listener, forker_.start(std::move(confinement)));
     listener_.emplace(std::move(listener));
     LITEBOX_ASSIGN(Fd loader, make_loader());
-    execs_.emplace(world_, *listener_, std::move(loader));
-    loop_.emplace(world_, *listener_, *execs_);
+    tracer_.emplace(world_, *listener_);
+    execs_.emplace(world_, *listener_, *tracer_, std::move(loader));
+    loop_.emplace(world_, *listener_, *execs_, *tracer_);
     loop_->start();
     return {};
   }
@@ -163,7 +165,7 @@ class Container {
       if (!file.empty()) cgroups.push_back(file);
     }
     launcher_.emplace(world_, forker_, *execs_, *loop_, std::move(cgroups));
-    server_.emplace(world_, *launcher_, *loop_, *execs_);
+    server_.emplace(world_, *launcher_, *loop_, *execs_, *tracer_);
     LITEBOX_TRY(server_->listen(setup_.state_directory + "/" + kControlSocketName));
     if (!setup_.config.process) return Error("process: missing");
     LaunchRequest request;
@@ -182,6 +184,7 @@ class Container {
   kernel::World world_;
   Forker forker_;
   std::optional<Listener> listener_;
+  std::optional<Tracer> tracer_;
   std::optional<ExecService> execs_;
   std::optional<NotificationLoop> loop_;
   std::optional<Launcher> launcher_;
@@ -195,6 +198,11 @@ int run_container(ContainerSetup setup) {
   (void)::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   ::umask(0);
   ::signal(SIGPIPE, SIG_IGN);
+  // Only the tracing thread wants it, by a signalfd; a thread that does not block it would take it away.
+  sigset_t child;
+  sigemptyset(&child);
+  sigaddset(&child, SIGCHLD);
+  ::pthread_sigmask(SIG_BLOCK, &child, nullptr);
   const auto keeper = kernel::open_pidfd(HostPid(::getppid()));
   // Never destroyed: its threads use it until the process ends.
   auto* container = new Container(std::move(setup));

@@ -37,13 +37,6 @@ std::string failure(const std::string& text) {
 
 void send(int socket, const std::string& message) { (void)::send(socket, message.data(), message.size(), MSG_NOSIGNAL); }
 
-// The wait status of a child that has ended, by its pidfd.
-std::optional<int> reap(const Launched& child) {
-  int status = 0;
-  if (::waitpid(child.process.value(), &status, WNOHANG) != child.process.value()) return std::nullopt;
-  return status;
-}
-
 }  // namespace
 
 struct ControlServer::Message {
@@ -51,8 +44,14 @@ struct ControlServer::Message {
   std::vector<Fd> descriptors;
 };
 
-ControlServer::ControlServer(kernel::World& world, Launcher& launcher, NotificationLoop& loop, ExecService& execs)
-    : world_(world), launcher_(launcher), loop_(loop), execs_(execs), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+ControlServer::ControlServer(kernel::World& world, Launcher& launcher, NotificationLoop& loop, ExecService& execs,
+                             Tracer& tracer)
+    : world_(world),
+      launcher_(launcher),
+      loop_(loop),
+      execs_(execs),
+      tracer_(tracer),
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 Status ControlServer::listen(const std::string& path) {
   sockaddr_un address{};
@@ -225,6 +224,14 @@ std::string ControlServer::handle_exec(Connection& connection, const Message& me
   const pid_t pid = launched->process.value();
   executed_.push_back({std::move(*launched), connection.socket.get(), message.body.value("detach", false)});
   return success({{"pid", pid}});
+}
+
+// Not before its end: a wait would take the stops of a traced one away from the tracing thread, which may also have been first.
+std::optional<int> ControlServer::reap(const Launched& child) {
+  if (!kernel::has_ended(child.pidfd.get())) return std::nullopt;
+  int status = 0;
+  if (::waitpid(child.process.value(), &status, WNOHANG) == child.process.value()) return status;
+  return tracer_.reaped_status(child.process);
 }
 
 void ControlServer::reap_executed() {

@@ -18,7 +18,7 @@ namespace litebox::monitor {
 
 class ControlServer {
  public:
-  ControlServer(kernel::World& world, Launcher& launcher, NotificationLoop& loop, ExecService& execs);
+  ControlServer(kernel::World& world, Launcher& launcher, NotificationLoop& loop, ExecService& execs, Tracer& tracer);
 
   // Binds the socket (0600) at `path`.
   Status listen(const std::string& path);
@@ -49,12 +49,15 @@ class ControlServer {
   std::string handle_exec(Connection& connection, const Message& message);
   std::string handle_kill(const Message& message);
   void reap_executed();
+  // The wait status of a child of this process that has ended.
+  std::optional<int> reap(const Launched& child);
   void answer_starters();
 
   kernel::World& world_;
   Launcher& launcher_;
   NotificationLoop& loop_;
   ExecService& execs_;
+  Tracer& tracer_;
   Fd socket_;
   Fd wake_;  // eventfd: init_executed
   std::vector<Connection> connections_;

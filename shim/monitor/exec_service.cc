@@ -27,7 +27,8 @@ void kill_guest(HostPid process) {
   if (pidfd.ok()) (void)kernel::send_signal(pidfd->get(), SIGKILL);
 }
 
-std::string launch_message(const kernel::ExecPlan& plan, int program_fd, int interpreter_fd, uint64_t random_seed) {
+std::string launch_message(const kernel::ExecPlan& plan, int program_fd, int interpreter_fd, uint64_t random_seed,
+                           bool traced) {
   std::string strings = plan.execfn;
   strings += '\0';
   for (const std::string& text : plan.prefix) {
@@ -46,6 +47,7 @@ std::string launch_message(const kernel::ExecPlan& plan, int program_fd, int int
   launch.prefix_count = static_cast<uint32_t>(plan.prefix.size());
   launch.strings_size = static_cast<uint32_t>(strings.size());
   launch.random_seed = random_seed;
+  launch.traced = traced ? 1 : 0;
   std::memcpy(launch.comm, plan.comm.data(), std::min(plan.comm.size(), sizeof launch.comm - 1));
   std::string message(reinterpret_cast<const char*>(&launch), sizeof launch);
   message += strings;
@@ -60,8 +62,8 @@ uint64_t random_seed() {
 
 }  // namespace
 
-ExecService::ExecService(kernel::World& world, const Listener& listener, Fd loader)
-    : world_(world), listener_(listener), loader_(std::move(loader)) {}
+ExecService::ExecService(kernel::World& world, const Listener& listener, Tracer& tracer, Fd loader)
+    : world_(world), listener_(listener), tracer_(tracer), loader_(std::move(loader)) {}
 
 void ExecService::expect(HostPid process, std::unique_ptr<kernel::ExecPlan> plan, std::function<void()> done) {
   const std::lock_guard<std::mutex> guard(mutex_);
@@ -84,10 +86,8 @@ void ExecService::begin_exec(const WaitingCall& call, HostPid process, syscalls:
   nudged.process = process;
   nudged.loader_fd = *loader_fd;
   nudged.plan = std::move(request.plan);
-  const Status sent = send(
-      call, std::move(nudged), SYS_execveat,
-      {static_cast<uint64_t>(*loader_fd), abi::kEmptyString, request.argv.value(), request.envp.value(), AT_EMPTY_PATH, 0});
-  if (!sent.ok()) (void)listener_.answer(call.notification_id, -EPERM);
+  send(call, std::move(nudged), SYS_execveat,
+       {static_cast<uint64_t>(*loader_fd), abi::kEmptyString, request.argv.value(), request.envp.value(), AT_EMPTY_PATH, 0});
 }
 
 void ExecService::begin_call(const WaitingCall& call, syscalls::Reply::InGuest request) {
@@ -96,21 +96,33 @@ void ExecService::begin_call(const WaitingCall& call, syscalls::Reply::InGuest r
   request.arguments.erase(request.arguments.begin());
   nudged.calls = std::move(request);
   const int64_t number = nudged.calls.number;
-  if (!send(call, std::move(nudged), number, arguments).ok()) (void)listener_.answer(call.notification_id, -EPERM);
+  send(call, std::move(nudged), number, arguments);
 }
 
-Status ExecService::send(const WaitingCall& call, Nudged nudged_thread, int64_t number,
-                         const std::array<uint64_t, 6>& arguments) {
-  return exchange_registers(listener_, call, [&](user_regs_struct& registers) {
+void ExecService::send(const WaitingCall& call, Nudged nudged_thread, int64_t number,
+                       const std::array<uint64_t, 6>& arguments) {
+  auto held = std::make_shared<Nudged>(std::move(nudged_thread));  // a std::function's captures can be copied
+  const auto change = [this, held = std::move(held), thread = call.thread, number, arguments](user_regs_struct& registers) {
     // One that comes back from a call is to have the registers that it had before that.
-    if (nudged_thread.nudge == 0) nudged_thread.original = registers;
+    if (held->nudge == 0) held->original = registers;
     const std::lock_guard<std::mutex> guard(mutex_);
-    nudged_thread.nudge = ++last_nudge_;
-    registers = nudged(nudged_thread.original, number, arguments, nudged_thread.nudge);
+    held->nudge = ++last_nudge_;
+    registers = nudged(held->original, number, arguments, held->nudge);
     // The execveat that is notified next says by it whose it is; the call does not look at a sixth argument.
-    if (number == SYS_execveat) registers.r9 = nudged_thread.nudge;
-    remember_locked(call.thread, std::move(nudged_thread));
-  });
+    if (number == SYS_execveat) registers.r9 = held->nudge;
+    remember_locked(thread, std::move(*held));
+  };
+  exchange(call, change, ExchangeEnd::goes_on);
+}
+
+void ExecService::exchange(const WaitingCall& call, const std::function<void(user_regs_struct&)>& change, ExchangeEnd end) {
+  const Status exchanged = exchange_registers(listener_, call, change);
+  if (exchanged.ok()) return;
+  if (exchanged.error().number() == EPERM) {
+    tracer_.exchange(call, change, end);
+  } else {
+    (void)listener_.answer(call.notification_id, -EPERM);
+  }
 }
 
 void ExecService::remember_locked(HostPid thread, Nudged nudged_thread) {
@@ -133,6 +145,9 @@ bool ExecService::handle(const seccomp_notif& notification, HostPid process, boo
       return true;
     case abi::kHypercallDone:
       done(notification, direct_child);
+      return true;
+    case abi::kHypercallReady:
+      ready(notification);
       return true;
     case abi::kHypercallFailed:
       log::debug("the loader gave up: " + Error(static_cast<int>(notification.data.args[0])).message());
@@ -204,7 +219,8 @@ Status ExecService::hand_over(const seccomp_notif& notification, HostPid process
   if (plan.interpreter) {
     LITEBOX_ASSIGN(interpreter_fd, listener_.install(notification.id, plan.interpreter.get(), true));
   }
-  const std::string message = launch_message(plan, program_fd, interpreter_fd, random_seed());
+  const std::string message =
+      launch_message(plan, program_fd, interpreter_fd, random_seed(), world_.traces().tracer_of(process).has_value());
   if (message.size() > notification.data.args[1]) return Error(E2BIG);
   const kernel::GuestMemory memory(process);
   LITEBOX_TRY(memory.write(GuestAddress(notification.data.args[0]), message.data(), message.size()));
@@ -239,7 +255,7 @@ void ExecService::done(const seccomp_notif& notification, bool direct_child) {
     current.stage = Stage::closing;
     current.plan.reset();
     const auto loader_fd = static_cast<uint64_t>(current.loader_fd);
-    (void)send(call, std::move(current), SYS_close, {loader_fd, 0, 0, 0, 0, 0});
+    send(call, std::move(current), SYS_close, {loader_fd, 0, 0, 0, 0, 0});
     return;
   }
   if (current.stage == Stage::calling) {
@@ -249,14 +265,38 @@ void ExecService::done(const seccomp_notif& notification, bool direct_child) {
       const auto arguments = current.calls.arguments.front();
       current.calls.arguments.erase(current.calls.arguments.begin());
       const int64_t number = current.calls.number;
-      (void)send(call, std::move(current), number, arguments);
+      send(call, std::move(current), number, arguments);
       return;
     }
   }
-  (void)exchange_registers(listener_, call, [&](user_regs_struct& registers) {
-    registers = current.original;
-    registers.rax = static_cast<unsigned long long>(current.result);
-  });
+  exchange(
+      call,
+      [original = current.original, result = current.result](user_regs_struct& registers) {
+        registers = original;
+        registers.rax = static_cast<unsigned long long>(result);
+      },
+      ExchangeEnd::returned);
+}
+
+// A traced process's new program begins: from here on its tracer sees what it does. ELF_PLAT_INIT() and start_thread() of
+// x86-64: every register is zero, and the flags are only the always-set one and IF.
+void ExecService::ready(const seccomp_notif& notification) {
+  const HostPid thread(static_cast<pid_t>(notification.pid));
+  const uint64_t entry = notification.data.args[0];
+  const uint64_t stack = notification.data.args[1];
+  tracer_.exchange(
+      {thread, false, notification.id, notification.data.instruction_pointer},
+      [entry, stack](user_regs_struct& registers) {
+        constexpr unsigned long long kFlags = 0x202;
+        user_regs_struct fresh{};
+        fresh.cs = registers.cs;
+        fresh.ss = registers.ss;
+        fresh.rip = entry;
+        fresh.rsp = stack;
+        fresh.eflags = kFlags;
+        registers = fresh;
+      },
+      ExchangeEnd::executed);
 }
 
 }  // namespace litebox::monitor

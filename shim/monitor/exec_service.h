@@ -17,6 +17,7 @@
 #include "shim/kernel/world.h"
 #include "shim/monitor/listener.h"
 #include "shim/monitor/nudge.h"
+#include "shim/monitor/tracer.h"
 #include "shim/syscalls/call.h"
 
 namespace litebox::monitor {
@@ -24,7 +25,7 @@ namespace litebox::monitor {
 class ExecService {
  public:
   // `loader`: the blob's sealed memfd, open for reading.
-  ExecService(kernel::World& world, const Listener& listener, Fd loader);
+  ExecService(kernel::World& world, const Listener& listener, Tracer& tracer, Fd loader);
 
   int loader() const { return loader_.get(); }
 
@@ -62,8 +63,11 @@ class ExecService {
     std::function<void()> done;
   };
 
+  // exchange_registers(), by the tracing thread where it has seized the thread. The notification is answered in any case.
+  void exchange(const WaitingCall& call, const std::function<void(user_regs_struct&)>& change, ExchangeEnd end);
+  void ready(const seccomp_notif& notification);
   // Sends a waiting thread to make a call; `nudged` is what is to become of it then.
-  Status send(const WaitingCall& call, Nudged nudged, int64_t number, const std::array<uint64_t, 6>& arguments);
+  void send(const WaitingCall& call, Nudged nudged, int64_t number, const std::array<uint64_t, 6>& arguments);
   void remember_locked(HostPid thread, Nudged nudged);
   bool may_execute(const seccomp_notif& notification, HostPid process);
   void hello(const seccomp_notif& notification, HostPid process);
@@ -73,6 +77,7 @@ class ExecService {
 
   kernel::World& world_;
   const Listener& listener_;
+  Tracer& tracer_;
   Fd loader_;
   std::mutex mutex_;
   uint64_t last_nudge_ = 0;

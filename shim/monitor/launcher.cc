@@ -13,6 +13,7 @@
 #include "shim/kernel/exec.h"
 #include "shim/kernel/pidfd.h"
 #include "shim/kernel/process_state.h"
+#include "shim/monitor/confinement.h"
 
 namespace litebox::monitor {
 namespace {
@@ -145,6 +146,15 @@ Status write_file(const std::string& path, const std::string& text) {
   return {};
 }
 
+// Where the kernel would put a guest's core dump (core(5)): a program of the host that it starts, or, without Landlock, a file
+// of the host. Neither may be, and a limit of 1 byte is the one that keeps both from happening.
+bool core_dumps_leave() {
+  if (landlock_abi() <= 0) return true;
+  const Fd file(::open("/proc/sys/kernel/core_pattern", O_RDONLY | O_CLOEXEC));
+  char first = 0;
+  return file && ::read(file.get(), &first, 1) == 1 && first == '|';
+}
+
 std::vector<char*> pointers(const std::vector<std::string>& strings) {
   std::vector<char*> result;
   result.reserve(strings.size() + 1);
@@ -211,6 +221,10 @@ Result<Launched> Launcher::prepare(const LaunchRequest& request, std::function<v
     if (::prlimit(child.value(), static_cast<__rlimit_resource>(limit.resource), &value, nullptr) != 0) {
       return last_error("process.rlimits: " + limit.type);
     }
+  }
+  if (core_dumps_leave()) {
+    const rlimit none{1, 1};
+    if (::prlimit(child.value(), RLIMIT_CORE, &none, nullptr) != 0) return last_error("RLIMIT_CORE");
   }
   if (process.oom_score_adj) {
     auto written =

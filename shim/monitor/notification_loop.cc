@@ -15,8 +15,8 @@ thread_local bool has_role = false;
 
 }  // namespace
 
-NotificationLoop::NotificationLoop(kernel::World& world, const Listener& listener, ExecService& execs)
-    : world_(world), listener_(listener), execs_(execs) {}
+NotificationLoop::NotificationLoop(kernel::World& world, const Listener& listener, ExecService& execs, Tracer& tracer)
+    : world_(world), listener_(listener), execs_(execs), tracer_(tracer) {}
 
 void NotificationLoop::start() {
   std::thread([this] { run(); }).detach();
@@ -103,6 +103,10 @@ void NotificationLoop::handle(const seccomp_notif& notification) {
   const syscalls::Handler handler = syscalls::find_handler(call.number);
   syscalls::Reply reply = handler != nullptr ? handler(call) : syscalls::Reply::error(ENOSYS);
   if (log::debugging()) log::debug(traced + trace_result(reply));
+  if (std::holds_alternative<syscalls::Reply::ByTracer>(reply.kind())) {
+    tracer_.submit(call);
+    return;
+  }
   apply(reply, {thread, direct_child, notification.id, notification.data.instruction_pointer}, process);
 }
 

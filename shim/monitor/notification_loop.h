@@ -21,7 +21,7 @@ namespace litebox::monitor {
 
 class NotificationLoop final : public syscalls::Monitor {
  public:
-  NotificationLoop(kernel::World& world, const Listener& listener, ExecService& execs);
+  NotificationLoop(kernel::World& world, const Listener& listener, ExecService& execs, Tracer& tracer);
 
   // Starts the first receiver. Its threads end with the process.
   void start();
@@ -41,6 +41,7 @@ class NotificationLoop final : public syscalls::Monitor {
   kernel::World& world_;
   const Listener& listener_;
   ExecService& execs_;
+  Tracer& tracer_;
   ThreadCache threads_;
 
   std::mutex role_mutex_;

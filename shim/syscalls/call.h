@@ -38,6 +38,8 @@ class Reply {
     int64_t number;
     std::vector<std::array<uint64_t, 6>> arguments;
   };
+  // ptrace(2), and the waits of tracers: the monitor's tracing thread answers (shim/monitor/tracer.h).
+  struct ByTracer {};
   // Execute the loader in the guest's context with these argument and environment vectors, then let it become the plan.
   struct Exec {
     std::unique_ptr<kernel::ExecPlan> plan;
@@ -50,6 +52,7 @@ class Reply {
   static Reply error(int number) { return value(-number); }
   static Reply error(const Error& error) { return value(-(error.number() != 0 ? error.number() : EIO)); }
   static Reply fd(Fd fd, bool close_on_exec) { return Reply(InstallFd{std::move(fd), close_on_exec}); }
+  static Reply by_tracer() { return Reply(ByTracer{}); }
   static Reply proceed() { return Reply(Proceed{}); }
   static Reply in_guest(int64_t number, const std::array<uint64_t, 6>& arguments) {
     return in_guest(number, std::vector{arguments});
@@ -62,7 +65,7 @@ class Reply {
   }
   static Reply from(const Status& status) { return status.ok() ? success() : error(status.error()); }
 
-  using Kind = std::variant<Value, InstallFd, Proceed, InGuest, Exec>;
+  using Kind = std::variant<Value, InstallFd, Proceed, ByTracer, InGuest, Exec>;
   Kind& kind() { return kind_; }
 
  private:

@@ -1,5 +1,6 @@
 // execve(2), execveat(2).
 #include <fcntl.h>
+#include <linux/capability.h>
 
 #include <charconv>
 #include <fstream>
@@ -19,9 +20,29 @@ struct Named {
   bool name_vanishes = false;  // the name is of a descriptor that the exec closes
 };
 
+// An untraced caller's state; of a traced one, that under which it gains nothing that its tracer lacks (fs/exec.c
+// check_unsafe_exec(), security/commoncap.c: as with no_new_privs, for this exec).
+Result<std::unique_ptr<kernel::ExecPlan>> plan_for(Call& call, const rootfs::Location& location, const std::string& name) {
+  const auto tracer = call.world.traces().tracer_of(call.thread);
+  bool gains = true;
+  if (tracer) {
+    const auto state = call.world.state_of(tracer->thread);
+    gains = state.ok() && (*state)->credentials->has(CAP_SYS_PTRACE);
+  }
+  if (gains) return kernel::plan_exec(call.world.tree(), *call.state, call.subject(), location, name);
+  kernel::ProcessState restrained = *call.state;
+  auto credentials = std::make_shared<kernel::Credentials>(*restrained.credentials);
+  credentials->no_new_privileges = true;
+  restrained.credentials = std::move(credentials);
+  LITEBOX_ASSIGN(auto planned, kernel::plan_exec(call.world.tree(), restrained, call.subject(), location, name));
+  auto after = std::make_shared<kernel::Credentials>(*planned->credentials);
+  after->no_new_privileges = call.state->credentials->no_new_privileges;
+  planned->credentials = std::move(after);
+  return planned;
+}
+
 Reply execute(Call& call, const Named& program, GuestAddress argv, GuestAddress envp) {
-  LITEBOX_OR_REPLY(auto plan,
-                   kernel::plan_exec(call.world.tree(), *call.state, call.subject(), program.location, program.name));
+  LITEBOX_OR_REPLY(auto plan, plan_for(call, program.location, program.name));
   // fs/binfmt_script.c load_script(), BINPRM_FLAGS_PATH_INACCESSIBLE.
   if (program.name_vanishes && !plan->prefix.empty()) return Reply::error(ENOENT);
   return Reply::exec(std::move(plan), argv, envp);

@@ -140,6 +140,21 @@ static int try_capabilities(const struct target* t) {
   return claims;
 }
 
+// Every request of ptrace(2) but PTRACE_TRACEME, which names nobody, on processes that are nobody's tracees.
+static int try_ptrace_requests(const struct target* t) {
+  int claims = 0;
+  for (int i = 0; i < 4 && t->pids[i] != 0; ++i) {
+    for (long request = 1; request < 0x40; ++request) {
+      claims += claimed("ptrace, an old request", raw(SYS_ptrace, request, t->pids[i], sizeof mask, buffer));
+    }
+    for (long request = 0x4200; request < 0x4220; ++request) {
+      claims += claimed("ptrace, a new request", raw(SYS_ptrace, request, t->pids[i], 0, buffer));
+    }
+    claims += claimed("wait4 for a process outside", raw(SYS_wait4, t->pids[i], buffer, 1 | 0x40000000, 0));
+  }
+  return claims;
+}
+
 #define ENTRY(name) \
   { #name, try_##name }
 const struct attempt process_attempts[] = {ENTRY(kill),
@@ -149,6 +164,7 @@ const struct attempt process_attempts[] = {ENTRY(kill),
                                            ENTRY(tgkill),
                                            ENTRY(ptrace_attach),
                                            ENTRY(ptrace_seize),
+                                           ENTRY(ptrace_requests),
                                            ENTRY(pidfd_open),
                                            ENTRY(prlimit_get),
                                            ENTRY(prlimit_set),
