@@ -89,7 +89,7 @@ CASES = {
     "traced": "strace -o /dev/null sh -c 'grep TracerPid /proc/self/status' | awk '{ print $1, ($2 > 0) }'",
     "breakpoint": f"{GDB} -ex 'break in_child' -ex 'set follow-fork-mode child' -ex run -ex bt -ex 'print number' -ex finish "
                   "-ex 'print value' -ex continue ./program",
-    "thread": f"{GDB} -ex 'break in_thread' -ex run -ex bt -ex 'info threads' -ex 'print value' -ex next -ex 'print value' "
+    "thread": f"{GDB} -ex 'break in_thread' -ex run -ex 'bt 1' -ex 'info threads' -ex 'print value' -ex next -ex 'print value' "
               "-ex continue ./program",
     "both": f"{GDB} -ex 'set detach-on-fork off' -ex 'set schedule-multiple on' -ex 'catch fork' -ex run -ex 'info inferiors' "
             "-ex 'kill inferiors 2' -ex kill ./program | sed 's/process [0-9]*/process N/'",
