@@ -12,9 +12,7 @@ inline kernel::Blocking blocking(const Call& call) {
   return [&monitor = call.monitor](const std::function<void()>& work) { monitor.while_blocking(work); };
 }
 
-// What the caller sees of the process that used an object last: 0 when none has.
-inline int visible_pid(const Call& call, HostPid process) {
-  return process.value() > 0 ? call.world.to_virtual(process).value() : 0;
-}
+// What the caller sees of the process that used an object last, which may have ended long ago: 0 when none has.
+inline int visible_pid(const Call& call, HostPid process) { return process == call.world.init() ? 1 : process.value(); }
 
 }  // namespace litebox::syscalls
