@@ -22,7 +22,9 @@ rootfs: install-build
 	packaging/make-rootfs debian $(ROOTFS)/debian
 	packaging/make-rootfs busybox $(ROOTFS)/busybox
 
-demo: build rootfs
+demo: install-build rootfs
+	cmake -S . -B $(BUILD) -G Ninja
+	cmake --build $(BUILD) --target litebox
 	packaging/demo $(BUILD)/litebox $(ROOTFS)/debian
 
 format: install
