@@ -1,6 +1,7 @@
 #include "shim/monitor/exec_service.h"
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -97,6 +98,13 @@ void ExecService::begin_call(const WaitingCall& call, syscalls::Reply::InGuest r
   nudged.calls = std::move(request);
   const int64_t number = nudged.calls.number;
   send(call, std::move(nudged), number, arguments);
+}
+
+void ExecService::begin_taking_terminal(const WaitingCall& call, int terminal) {
+  Nudged nudged;
+  nudged.stage = Stage::taking_terminal;
+  nudged.result = terminal;
+  send(call, std::move(nudged), SYS_ioctl, {static_cast<uint64_t>(terminal), TIOCSCTTY, 0, 0, 0, 0});
 }
 
 void ExecService::send(const WaitingCall& call, Nudged nudged_thread, int64_t number,

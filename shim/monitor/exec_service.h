@@ -38,13 +38,15 @@ class ExecService {
   // Carries out a handler's Reply::Exec or Reply::InGuest, answering the notification.
   void begin_exec(const WaitingCall& call, HostPid process, syscalls::Reply::Exec request);
   void begin_call(const WaitingCall& call, syscalls::Reply::InGuest request);
+  // Answers with `terminal`, a descriptor of the guest's, after the guest has tried to make it its controlling terminal.
+  void begin_taking_terminal(const WaitingCall& call, int terminal);
 
   // True if the notification was one of the blob's own (a hypercall, or the execveat that begin_exec or expect led to): it is
   // answered then.
   bool handle(const seccomp_notif& notification, HostPid process, bool direct_child);
 
  private:
-  enum class Stage { executing, closing, calling };
+  enum class Stage { executing, closing, taking_terminal, calling };
   // A thread, and the number of the nudge: a signal handler that runs before the thread has come back may be nudged as well.
   using NudgeKey = std::pair<pid_t, uint64_t>;
   struct Nudged {

@@ -119,6 +119,10 @@ void NotificationLoop::apply(syscalls::Reply& reply, const WaitingCall& call, Ho
     // Our own copy goes before the guest goes on: it would keep a pipe's end open, or a lock held, a moment too long.
     const auto installed = listener_.install(call.notification_id, install->fd.get(), install->close_on_exec);
     install->fd.reset();
+    if (installed.ok() && install->controlling) {
+      execs_.begin_taking_terminal(call, *installed);
+      return;
+    }
     (void)listener_.answer(call.notification_id, installed.ok() ? *installed : -installed.error().number());
   } else if (std::holds_alternative<Reply::Proceed>(reply.kind())) {
     (void)listener_.proceed(call.notification_id);

@@ -30,8 +30,9 @@ class Reply {
   struct InstallFd {
     Fd fd;
     bool close_on_exec;
-  };                  // the call returns the new descriptor's number
-  struct Proceed {};  // let the kernel do the call: only where every possible argument is harmless
+    bool controlling = false;  // the caller then tries to make it its controlling terminal (TIOCSCTTY)
+  };                           // the call returns the new descriptor's number
+  struct Proceed {};           // let the kernel do the call: only where every possible argument is harmless
   // Make this call in the guest's own context instead (a nudge), as often as there are arguments. The result is that of one
   // that succeeded, or the last one's.
   struct InGuest {
@@ -53,6 +54,7 @@ class Reply {
   static Reply error(const Error& error) { return value(-(error.number() != 0 ? error.number() : EIO)); }
   static Reply fd(Fd fd, bool close_on_exec) { return Reply(InstallFd{std::move(fd), close_on_exec}); }
   static Reply by_tracer() { return Reply(ByTracer{}); }
+  static Reply controlling_terminal(Fd fd, bool close_on_exec) { return Reply(InstallFd{std::move(fd), close_on_exec, true}); }
   static Reply proceed() { return Reply(Proceed{}); }
   static Reply in_guest(int64_t number, const std::array<uint64_t, 6>& arguments) {
     return in_guest(number, std::vector{arguments});
