@@ -149,7 +149,10 @@ def main():
             print(f"{name}: DIFFERENT\n--- native {shown(expected)[0]}\n{shown(expected)[1]}{expected.stderr.decode()}"
                   f"--- litebox {shown(actual)[0]}\n{shown(actual)[1]}{actual.stderr.decode()}", flush=True)
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        # The host's /dev is mounted there: never remove what lies on another file system.
+        subprocess.run(["umount", "-R", directory / "native/proc", directory / "native/dev", directory / "native/sys"],
+                       stderr=subprocess.DEVNULL, check=False)
+        subprocess.run(["rm", "-rf", "--one-file-system", directory], check=False)
     return 1 if failures else 0
 
 
