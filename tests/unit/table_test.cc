@@ -78,7 +78,7 @@ TEST(Table, NumbersAscendAndNamesAreUnique) {
 }
 
 TEST(Table, HypercallsAreNoNumbersOfTheKernelNorX32) {
-  EXPECT_EQ(hypercalls().size(), 3U);
+  EXPECT_EQ(hypercalls().size(), 4U);
   for (const Hypercall& hypercall : hypercalls()) {
     EXPECT_EQ(find(hypercall.number), nullptr);
     EXPECT_EQ(hypercall.number & 0x40000000, 0);
@@ -178,7 +178,6 @@ TEST(Table, InitsAliasIsTranslated) {
   EXPECT_EQ(decide(109, {1, 0}), kMonitor);
   EXPECT_EQ(decide(109, {0, 1}), kMonitor);
   EXPECT_EQ(decide(247, {P_PGID, 1}), kMonitor);
-  EXPECT_EQ(decide(247, {P_PID, 1}), kNative);
 }
 
 TEST(Table, OptionsOfPrctl) {
