@@ -22,18 +22,6 @@ long clone_raw(unsigned long flags, void* child_stack = nullptr, int* parent_tid
   return syscall(SYS_clone, flags, child_stack, parent_tid, child_tid, tls);
 }
 
-template <typename Work>
-pid_t child(const Work& work) {
-  fflush(stdout);
-  const pid_t pid = fork();
-  if (pid == 0) {
-    work();
-    fflush(stdout);
-    _exit(0);
-  }
-  return pid;
-}
-
 void wait_for(const char* what, pid_t pid) {
   int status = 0;
   const pid_t waited = waitpid(pid, &status, __WALL);

@@ -8,18 +8,6 @@ namespace {
 
 constexpr int kNoMembersPid = 3999999;
 
-template <typename Work>
-pid_t child(const Work& work) {
-  fflush(stdout);
-  const pid_t pid = fork();
-  if (pid == 0) {
-    work();
-    fflush(stdout);
-    _exit(0);
-  }
-  return pid;
-}
-
 struct Pipe {
   int ends[2] = {-1, -1};
   Pipe() { (void)!pipe(ends); }

@@ -26,18 +26,6 @@ long setscheduler(pid_t pid, int policy, int priority) {
   return syscall(SYS_sched_setscheduler, pid, policy, &parameter);
 }
 
-template <typename Work>
-pid_t child(const Work& work) {
-  fflush(stdout);
-  const pid_t pid = fork();
-  if (pid == 0) {
-    work();
-    fflush(stdout);
-    _exit(0);
-  }
-  return pid;
-}
-
 void end(pid_t pid) {
   kill(pid, SIGKILL);
   waitpid(pid, nullptr, 0);

@@ -50,6 +50,19 @@ inline void say(const char* format, ...) {
   putchar('\n');
 }
 
+// A child that does `work`, with what it prints, and ends with 0.
+template <typename Work>
+pid_t child(const Work& work) {
+  fflush(stdout);
+  const pid_t pid = fork();
+  if (pid == 0) {
+    work();
+    fflush(stdout);
+    _exit(0);
+  }
+  return pid;
+}
+
 // Type, mode, owner, links and size (of what has a portable one).
 inline void show_stat(const char* name, const struct stat& status) {
   say("  %s: mode %o uid %u gid %u links %lu size %ld", name, status.st_mode, status.st_uid, status.st_gid,

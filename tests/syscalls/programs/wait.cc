@@ -20,18 +20,6 @@ long waitid_raw(int which, id_t id, siginfo_t* info, int options, struct rusage*
 
 int pidfd_open_raw(pid_t pid, unsigned flags) { return static_cast<int>(syscall(SYS_pidfd_open, pid, flags)); }
 
-template <typename Work>
-pid_t child(const Work& work) {
-  fflush(stdout);
-  const pid_t pid = fork();
-  if (pid == 0) {
-    work();
-    fflush(stdout);
-    _exit(0);
-  }
-  return pid;
-}
-
 void show_info(const char* what, const siginfo_t& info, pid_t expected) {
   say("  %s: signo %d code %d status %d pid %s", what, info.si_signo, info.si_code, info.si_status,
       info.si_pid == expected ? "as expected" : (info.si_pid == 0 ? "0" : "another"));
