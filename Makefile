@@ -3,7 +3,7 @@ BUILD := build
 ROOTFS := $(BUILD)/trees
 
 .NOTPARALLEL:
-.PHONY: all build install-build install demo test format lint asan rootfs clean
+.PHONY: all build install-build install demo test format lint asan-build asan rootfs clean
 
 all: build
 
@@ -30,16 +30,19 @@ demo: install-build rootfs
 format: install
 	packaging/lint --format
 
-lint: install build
-	packaging/lint $(BUILD)
+lint: install build asan-build
+	packaging/lint $(BUILD) $(BUILD)-asan
 
-asan: install
+asan-build: install
 	cmake -S . -B $(BUILD)-asan -G Ninja -DLITEBOX_SANITIZE=ON
 	cmake --build $(BUILD)-asan --target unit_tests
+
+# The unit tests, under AddressSanitizer and UndefinedBehaviorSanitizer.
+asan: asan-build
 	ctest --test-dir $(BUILD)-asan --output-on-failure --label-regex '^unit$$'
 
-test: install build format rootfs
-	ctest --test-dir $(BUILD) --output-on-failure
+test: install format build lint asan rootfs
+	ctest --test-dir $(BUILD) --output-on-failure --label-regex '^(syscalls|security|integration)$$'
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-asan

@@ -4,6 +4,7 @@
 #include <cctype>
 #include <fstream>
 #include <iostream>
+#include <iterator>
 #include <set>
 #include <sstream>
 
@@ -174,7 +175,14 @@ std::string dispatch(const Spec& spec) {
   return out.str();
 }
 
+std::string content_of(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+// A file that says the same already stays as it is: what includes it is not compiled again.
 bool write(const std::string& path, const std::string& content) {
+  if (content_of(path) == content) return true;
   std::ofstream file(path, std::ios::trunc);
   file << content;
   file.close();
