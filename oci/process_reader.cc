@@ -1,10 +1,10 @@
 #include "oci/process_reader.h"
 
-#include <linux/ioprio.h>
 #include <linux/sched.h>
 
 #include <set>
 
+#include "base/io_priority.h"
 #include "oci/capabilities.h"
 #include "oci/json_document.h"
 #include "oci/rlimits.h"

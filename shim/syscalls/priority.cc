@@ -1,7 +1,6 @@
 // Nice values and i/o priorities of member processes, groups and users: getpriority(2), setpriority(2), ioprio_get(2),
 // ioprio_set(2).
 #include <linux/capability.h>
-#include <linux/ioprio.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -10,6 +9,7 @@
 #include <functional>
 #include <vector>
 
+#include "base/io_priority.h"
 #include "shim/kernel/permissions.h"
 #include "shim/kernel/scoped_capabilities.h"
 #include "shim/syscalls/call.h"

@@ -1,12 +1,12 @@
 // Resource limits, priorities, scheduling, affinity and i/o priorities of members: getrlimit(2), prlimit(2), getpriority(2),
 // sched(7), ioprio_set(2).
-#include <linux/ioprio.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 
 #include <initializer_list>
 
+#include "base/io_priority.h"
 #include "report.h"
 
 namespace {
