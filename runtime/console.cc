@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <termios.h>
+#include <unistd.h>
 
 #include <array>
 
@@ -38,6 +40,14 @@ Status send_descriptor(const std::string& path, const std::string& text, int des
   const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
   LITEBOX_ASSIGN(const Fd connection, connect_unix(directory, name, SOCK_STREAM));
   return send_message(connection.get(), text, {descriptor});
+}
+
+Status send_pidfd(const std::string& path, pid_t pid) {
+  const Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  if (!pidfd) return last_error("pidfd_open");
+  Status sent = send_descriptor(path, "pidfd", pidfd.get());
+  if (!sent.ok()) return std::move(sent).error().within("pidfd socket");
+  return {};
 }
 
 Status send_console(const std::string& path, const Console& console) {

@@ -1,6 +1,8 @@
 // Pseudo terminals: a pair for a container, the master sent to an engine's console socket or relayed to the caller's terminal.
 #pragma once
 
+#include <sys/types.h>
+
 #include <optional>
 #include <string>
 
@@ -24,5 +26,8 @@ Status send_console(const std::string& path, const Console& console);
 
 // Sends any one descriptor in the same way; `text` must not be empty.
 Status send_descriptor(const std::string& path, const std::string& text, int descriptor);
+
+// Sends a pidfd of the process, as --pidfd-socket wants it.
+Status send_pidfd(const std::string& path, pid_t pid);
 
 }  // namespace litebox::runtime

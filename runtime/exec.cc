@@ -10,6 +10,7 @@
 #include "oci/config.h"
 #include "oci/supported.h"
 #include "runtime/console.h"
+#include "runtime/exec_cgroups.h"
 #include "runtime/exec_connection.h"
 #include "runtime/exec_keeper.h"
 #include "runtime/pid_file.h"
@@ -48,11 +49,17 @@ Status check_console(const ExecRequest& request) {
   return {};
 }
 
+// Tells the caller which process it is.
+Status announce(const ExecRequest& request, pid_t pid) {
+  if (request.pidfd_socket) LITEBOX_TRY(send_pidfd(*request.pidfd_socket, pid));
+  if (request.pid_file) LITEBOX_TRY(write_pid_file(*request.pid_file, pid));
+  return {};
+}
+
 // Waits for the end of the process, with its signals and its terminal.
-Result<int> stay_with(ExecConnection& connection, Console* console) {
+Result<int> stay_with(ExecConnection& connection, SignalDescriptor& signals, Console* console) {
   std::unique_ptr<TerminalRelay> relay;
   if (console != nullptr) relay = std::make_unique<TerminalRelay>(std::move(console->master));
-  SignalDescriptor signals(SignalDescriptor::all());
   while (true) {
     std::array<pollfd, 4> entries{
         {{connection.descriptor(), POLLIN, 0}, {signals.descriptor(), POLLIN, 0}, {-1, 0, 0}, {-1, 0, 0}}};
@@ -98,19 +105,22 @@ Result<int> exec_in_container(const std::string& root, ExecRequest request) {
   if (request.process.terminal) {
     LITEBOX_ASSIGN(console, open_console(request.process.console_size));
   }
-  std::vector<int> descriptors;
-  for (int i = 0; i < 3; ++i) descriptors.push_back(console ? console->slave.get() : i);
-  for (const Fd& fd : request.preserved) descriptors.push_back(fd.get());
+  ExecOrder order{request.process, {}, {}};
+  for (int i = 0; i < 3; ++i) order.descriptors.push_back(console ? console->slave.get() : i);
+  for (const Fd& fd : request.preserved) order.descriptors.push_back(fd.get());
+  LITEBOX_ASSIGN(order.cgroups, exec_cgroups(mounted_cgroup_hierarchies(), record, request.cgroups));
 
   if (!request.detach) {
-    LITEBOX_ASSIGN(ExecConnection connection, ExecConnection::begin(directory.path(), request.process, descriptors, false));
+    // Before the process can have told anybody that it is there, whose signals would end this one.
+    SignalDescriptor signals(SignalDescriptor::all());
+    LITEBOX_ASSIGN(ExecConnection connection, ExecConnection::begin(directory.path(), order, false));
     if (console) console->slave.reset();
-    if (request.pid_file) LITEBOX_TRY(write_pid_file(*request.pid_file, connection.pid()));
-    return stay_with(connection, console ? &*console : nullptr);
+    LITEBOX_TRY(announce(request, connection.pid()));
+    return stay_with(connection, signals, console ? &*console : nullptr);
   }
-  LITEBOX_ASSIGN(ExecKeeper keeper, ExecKeeper::spawn(directory.path(), request.process, descriptors));
+  LITEBOX_ASSIGN(ExecKeeper keeper, ExecKeeper::spawn(directory.path(), order));
   if (console) LITEBOX_TRY(send_console(*request.console_socket, *console));
-  if (request.pid_file) LITEBOX_TRY(write_pid_file(*request.pid_file, keeper.pid()));
+  LITEBOX_TRY(announce(request, keeper.pid()));
   LITEBOX_TRY(keeper.commit());
   return 0;
 }

@@ -17,6 +17,8 @@ struct ExecRequest {
   std::vector<Fd> preserved;
   std::optional<std::string> console_socket;
   std::optional<std::string> pid_file;
+  std::optional<std::string> pidfd_socket;
+  std::vector<std::string> cgroups;  // values of --cgroup (runtime/exec_cgroups.h)
   bool detach = false;
   bool ignore_paused = false;
 };

@@ -16,11 +16,13 @@ constexpr int kSignalPatience = 2000;  // milliseconds
 
 }  // namespace
 
-Result<ExecConnection> ExecConnection::begin(const std::string& state_directory, const oci::Process& process,
-                                             const std::vector<int>& descriptors, bool detach) {
+Result<ExecConnection> ExecConnection::begin(const std::string& state_directory, const ExecOrder& order, bool detach) {
   LITEBOX_ASSIGN(ControlClient client, ControlClient::connect(state_directory));
-  const Json request = {{"op", "exec"}, {"process", Json::parse(oci::process_to_json(process))}, {"detach", detach}};
-  LITEBOX_ASSIGN(const Json answer, client.request(request, descriptors));
+  const Json request = {{"op", "exec"},
+                        {"process", Json::parse(oci::process_to_json(order.process))},
+                        {"cgroups", order.cgroups},
+                        {"detach", detach}};
+  LITEBOX_ASSIGN(const Json answer, client.request(request, order.descriptors));
   return ExecConnection(state_directory, std::move(client), answer.value("pid", 0));
 }
 

@@ -10,12 +10,17 @@
 
 namespace litebox::runtime {
 
+// What the monitor is to execute.
+struct ExecOrder {
+  const oci::Process& process;
+  std::vector<int> descriptors;      // standard input, output, error, and those that become 3 and up; borrowed
+  std::vector<std::string> cgroups;  // directories that the process joins
+};
+
 class ExecConnection {
  public:
-  // `descriptors`: standard input, output, error, and those that become 3 and up. The error is the monitor's: why the program
-  // cannot be executed.
-  static Result<ExecConnection> begin(const std::string& state_directory, const oci::Process& process,
-                                      const std::vector<int>& descriptors, bool detach);
+  // The error is the monitor's: why the program cannot be executed.
+  static Result<ExecConnection> begin(const std::string& state_directory, const ExecOrder& order, bool detach);
 
   pid_t pid() const { return pid_; }
   // Readable when the process, or the monitor, has ended.

@@ -9,7 +9,6 @@
 #include <array>
 
 #include "base/unix_socket.h"
-#include "runtime/exec_connection.h"
 #include "runtime/keeper_process.h"
 #include "runtime/signals.h"
 #include "runtime/wait_status.h"
@@ -39,13 +38,12 @@ int watch(ExecConnection& connection, Fd channel, SignalDescriptor& signals) {
   }
 }
 
-[[noreturn]] void run_exec_keeper(const std::string& state_directory, const oci::Process& process,
-                                  const std::vector<int>& descriptors, Fd channel) {
+[[noreturn]] void run_exec_keeper(const std::string& state_directory, const ExecOrder& order, Fd channel) {
   (void)setsid();
   (void)prctl(PR_SET_NAME, "litebox-keeper", 0, 0, 0);
   reset_signals();
   SignalDescriptor signals(SignalDescriptor::all());
-  auto connection = ExecConnection::begin(state_directory, process, descriptors, true);
+  auto connection = ExecConnection::begin(state_directory, order, true);
   if (!connection.ok()) {
     (void)send_message(channel.get(), connection.error().message());
     _exit(1);
@@ -58,15 +56,14 @@ int watch(ExecConnection& connection, Fd channel, SignalDescriptor& signals) {
 
 }  // namespace
 
-Result<ExecKeeper> ExecKeeper::spawn(const std::string& state_directory, const oci::Process& process,
-                                     const std::vector<int>& descriptors) {
+Result<ExecKeeper> ExecKeeper::spawn(const std::string& state_directory, const ExecOrder& order) {
   std::array<int, 2> ends{};
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) return last_error("socketpair");
   Fd ours(ends[0]);
   Fd theirs(ends[1]);
   const pid_t pid = fork();
   if (pid < 0) return last_error("fork the exec keeper");
-  if (pid == 0) run_exec_keeper(state_directory, process, descriptors, std::move(theirs));
+  if (pid == 0) run_exec_keeper(state_directory, order, std::move(theirs));
   theirs.reset();
   ExecKeeper keeper(pid, std::move(ours));
   const auto message = receive_message(keeper.channel_.get(), kMessageLimit);
@@ -75,6 +72,11 @@ Result<ExecKeeper> ExecKeeper::spawn(const std::string& state_directory, const o
   return Error(message.ok() && !message->text.empty() ? message->text : "the exec keeper has died");
 }
 
-Status ExecKeeper::commit() { return send_message(channel_.get(), kCommit); }
+Status ExecKeeper::commit() {
+  Status sent = send_message(channel_.get(), kCommit);
+  // The process was quick, and its keeper has ended as it did.
+  if (!sent.ok() && sent.error().number() == EPIPE) return {};
+  return sent;
+}
 
 }  // namespace litebox::runtime

@@ -8,16 +8,14 @@
 
 #include "base/fd.h"
 #include "base/result.h"
-#include "oci/process.h"
-#include "runtime/process_identity.h"
+#include "runtime/exec_connection.h"
 
 namespace litebox::runtime {
 
 class ExecKeeper {
  public:
   // Returns when the process runs. The keeper kills it and ends when this goes away before commit().
-  static Result<ExecKeeper> spawn(const std::string& state_directory, const oci::Process& process,
-                                  const std::vector<int>& descriptors);
+  static Result<ExecKeeper> spawn(const std::string& state_directory, const ExecOrder& order);
 
   pid_t pid() const { return pid_; }
   // The process is to outlive the command.

@@ -82,7 +82,8 @@ CommandLine exec_command_line() {
   line.option("apparmor", "PROFILE", "its AppArmor profile");
   line.option("process-label", "LABEL", "its SELinux label");
   line.option("preserve-fds", "N", "pass N descriptors on, from 3 upwards");
-  line.option("cgroup", "PATH", "its cgroup");
+  line.option("pidfd-socket", "SOCKET", "where a pidfd of the process is sent");
+  line.option("cgroup", "PATH", "its cgroup, below the container's: [CONTROLLER[,...]:]PATH; may be repeated");
   line.flag("ignore-paused", "even if the container is paused");
   return line.stop_at_first_word().words(1, SIZE_MAX);
 }
@@ -93,7 +94,6 @@ Result<int> exec(Globals& globals, const std::vector<std::string>& arguments) {
   CommandLine line = exec_command_line();
   const auto options = line.parse(arguments);
   if (!options) return line.exit_code();
-  if (options->value("cgroup")) return Error(ENOTSUP, "exec --cgroup");
   runtime::ExecRequest request;
   request.id = options->words()[0];
   LITEBOX_ASSIGN(const unsigned preserved, parse_count(options->value("preserve-fds").value_or("0"), "preserve-fds"));
@@ -108,6 +108,8 @@ Result<int> exec(Globals& globals, const std::vector<std::string>& arguments) {
   }
   if (const auto path = options->value("console-socket")) request.console_socket = absolute_path(*path);
   if (const auto path = options->value("pid-file")) request.pid_file = absolute_path(*path);
+  if (const auto path = options->value("pidfd-socket")) request.pidfd_socket = absolute_path(*path);
+  request.cgroups = options->values("cgroup");
   request.detach = options->has("detach");
   request.ignore_paused = options->has("ignore-paused");
   return runtime::exec_in_container(globals.root.path, std::move(request));

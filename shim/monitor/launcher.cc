@@ -1,8 +1,6 @@
 #include "shim/monitor/launcher.h"
 
 #include <fcntl.h>
-#include <poll.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,7 +11,8 @@
 #include "shim/kernel/exec.h"
 #include "shim/kernel/pidfd.h"
 #include "shim/kernel/process_state.h"
-#include "shim/monitor/confinement.h"
+#include "shim/monitor/environment.h"
+#include "shim/monitor/process_attributes.h"
 
 namespace litebox::monitor {
 namespace {
@@ -52,15 +51,6 @@ rootfs::Subject runtime_subject() {
   return {std::move(identity), HostPid(), HostPid(), 022};
 }
 
-const std::string* find_variable(const std::vector<std::string>& environment, const std::string& name) {
-  const std::string prefix = name + "=";
-  const std::string* found = nullptr;
-  for (const std::string& variable : environment) {
-    if (variable.compare(0, prefix.size(), prefix) == 0) found = &variable;
-  }
-  return found;
-}
-
 // The home directory of `uid` in the container's own /etc/passwd, "/" when there is none: what runc puts into HOME.
 std::string home_directory(rootfs::Tree& tree, const ProcessState& state, uid_t uid) {
   const rootfs::Subject subject = runtime_subject();
@@ -75,14 +65,7 @@ std::string home_directory(rootfs::Tree& tree, const ProcessState& state, uid_t 
   while (text.size() < kPasswdLimit && (got = ::read(file->get(), chunk, sizeof chunk)) > 0) {
     text.append(chunk, static_cast<size_t>(got));
   }
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream fields(line);
-    std::vector<std::string> parts;
-    for (std::string part; std::getline(fields, part, ':');) parts.push_back(part);
-    if (parts.size() >= 6 && parts[2] == std::to_string(uid) && !parts[5].empty()) return parts[5];
-  }
-  return "/";
+  return home_of(text, uid);
 }
 
 // The working directory, made when it is missing, as runc does.
@@ -146,15 +129,6 @@ Status write_file(const std::string& path, const std::string& text) {
   return {};
 }
 
-// Where the kernel would put a guest's core dump (core(5)): a program of the host that it starts, or, without Landlock, a file
-// of the host. Neither may be, and a limit of 1 byte is the one that keeps both from happening.
-bool core_dumps_leave() {
-  if (landlock_abi() <= 0) return true;
-  const Fd file(::open("/proc/sys/kernel/core_pattern", O_RDONLY | O_CLOEXEC));
-  char first = 0;
-  return file && ::read(file.get(), &first, 1) == 1 && first == '|';
-}
-
 std::vector<char*> pointers(const std::vector<std::string>& strings) {
   std::vector<char*> result;
   result.reserve(strings.size() + 1);
@@ -177,16 +151,15 @@ Result<Launched> Launcher::prepare(const LaunchRequest& request, std::function<v
   if (!cwd.ok()) return std::move(cwd).error().within("process.cwd: " + process.cwd);
   state.cwd = *cwd;
 
-  std::vector<std::string> environment = process.env;
-  const std::string* home = find_variable(environment, "HOME");
-  if (home == nullptr || *home == "HOME=") {
+  std::vector<std::string> environment = merge_environment(process.env);
+  const char* home = find_variable(environment, "HOME");
+  if (home == nullptr || *home == '\0') {
     std::erase(environment, "HOME=");
     environment.push_back("HOME=" + home_directory(tree, state, process.user.uid));
   }
-  const std::string* path = find_variable(environment, "PATH");
+  const char* path = find_variable(environment, "PATH");
   const rootfs::Subject subject{state.identity, HostPid(), HostPid(), state.umask};
-  LITEBOX_ASSIGN(const Program program,
-                 find_program(tree, state, subject, process.args.at(0), path != nullptr ? path->substr(5) : std::string()));
+  LITEBOX_ASSIGN(const Program program, find_program(tree, state, subject, process.args.at(0), path != nullptr ? path : ""));
   auto plan = kernel::plan_exec(tree, state, subject, program.location, program.path);
   if (!plan.ok()) {
     return Error("exec: \"" + process.args[0] + "\": " + describe(plan.error().number()));
@@ -211,26 +184,20 @@ Result<Launched> Launcher::prepare(const LaunchRequest& request, std::function<v
   const HostPid child = spawned.process;
   loop_.add_direct_child(child);
   LITEBOX_ASSIGN(Fd pidfd, kernel::open_pidfd(child));
-  if (request.init) world_.set_init(child);
+  if (request.init) world_.set_own_init(child);
   LITEBOX_TRY(world_.adopt(child, state));
-  for (const std::string& cgroup : cgroups_) {
-    LITEBOX_TRY(write_file(cgroup, std::to_string(child.value())));
+  const auto& processors = process.exec_cpu_affinity;
+  const std::string affinity = "process.execCPUAffinity.";
+  if (!request.init && processors && processors->initial) {
+    LITEBOX_TRY(set_processors(child, *processors->initial, affinity + "initial"));
   }
-  for (const oci::ResourceLimit& limit : process.rlimits) {
-    const rlimit value{limit.soft, limit.hard};
-    if (::prlimit(child.value(), static_cast<__rlimit_resource>(limit.resource), &value, nullptr) != 0) {
-      return last_error("process.rlimits: " + limit.type);
-    }
+  for (const std::string& cgroup : request.cgroups.value_or(cgroups_)) {
+    LITEBOX_TRY(write_file(cgroup + "/cgroup.procs", std::to_string(child.value())));
   }
-  if (core_dumps_leave()) {
-    const rlimit none{1, 1};
-    if (::prlimit(child.value(), RLIMIT_CORE, &none, nullptr) != 0) return last_error("RLIMIT_CORE");
+  if (!request.init && processors && processors->final) {
+    LITEBOX_TRY(set_processors(child, *processors->final, affinity + "final"));
   }
-  if (process.oom_score_adj) {
-    auto written =
-        write_file("/proc/" + std::to_string(child.value()) + "/oom_score_adj", std::to_string(*process.oom_score_adj));
-    if (!written.ok()) return std::move(written).error().within("process.oomScoreAdj");
-  }
+  LITEBOX_TRY(set_attributes(child, process));
   execs_.expect(child, std::move(*plan), std::move(executed));
   if (::write(spawned.gate.get(), "s", 1) != 1) return last_error("starting the process");
   return Launched{child, std::move(pidfd), std::move(spawned.gate)};

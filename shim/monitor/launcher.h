@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@ struct LaunchRequest {
   int standard_io[3] = {-1, -1, -1};
   std::vector<int> preserved;
   bool init = false;
+  std::optional<std::vector<std::string>> cgroups;  // directories to join in place of the launcher's
 };
 
 // A process that is a member and has its descriptors, session and limits, but has not executed its program yet.
@@ -49,7 +51,7 @@ class Launcher {
   Forker& forker_;
   ExecService& execs_;
   NotificationLoop& loop_;
-  std::vector<std::string> cgroups_;  // cgroup.procs files that each process joins
+  std::vector<std::string> cgroups_;  // directories that each process joins
 };
 
 }  // namespace litebox::monitor
