@@ -86,17 +86,12 @@ void warn_of_capabilities(const Capabilities& capabilities, std::vector<std::str
        "not made effective, since not permitted:");
 }
 
-Status check_namespaces(const Linux& linux, std::vector<std::string>& warnings) {
+Status check_namespaces(const Linux& linux) {
   for (size_t i = 0; i < linux.namespaces.size(); ++i) {
     const Namespace& item = linux.namespaces[i];
-    if (item.path.empty() || item.type == NamespaceType::network) continue;
+    if (item.path.empty() || (item.type != NamespaceType::mount && item.type != NamespaceType::time)) continue;
     return unsupported("linux.namespaces[" + std::to_string(i) + "].path",
                        "joining a namespace of type " + std::string(type_name(item.type)));
-  }
-  for (const NamespaceType type : {NamespaceType::pid, NamespaceType::ipc}) {
-    if (linux.find_namespace(type) != nullptr) continue;
-    warnings.push_back("linux.namespaces: no namespace of type " + std::string(type_name(type)) +
-                       " is listed; the container does not see the host's all the same");
   }
   return {};
 }
@@ -166,21 +161,18 @@ Status check_sysctl(const Linux& linux, std::vector<std::string>& warnings) {
     if (path == "kernel/hostname") return Error(field + ": conflicts with the field hostname");
     if (path.starts_with("kernel/msg") || path.starts_with("kernel/shm") || path == "kernel/sem" ||
         path.starts_with("fs/mqueue/")) {
-      return unsupported(field, "a limit of System V IPC or message queues");
+      if (linux.find_namespace(NamespaceType::ipc) == nullptr) return Error(field + ": needs an ipc namespace");
+      warnings.push_back(field + ": shown in /proc/sys, but not enforced");
+      continue;
     }
     if (!path.starts_with("net/")) return Error(field + ": is the host's, not a container's");
     if (linux.find_namespace(NamespaceType::network) == nullptr) return Error(field + ": needs a network namespace");
-    // Engines set these two in every container, for unprivileged ping and ports; a container works without.
-    if (path != "net/ipv4/ping_group_range" && path != "net/ipv4/ip_unprivileged_port_start") {
-      return unsupported(field, "a sysctl of the network");
-    }
-    warnings.push_back(field + ": not applied");
   }
   return {};
 }
 
 Status check_linux(const Linux& linux, std::vector<std::string>& warnings) {
-  LITEBOX_TRY(check_namespaces(linux, warnings));
+  LITEBOX_TRY(check_namespaces(linux));
   if (linux.find_namespace(NamespaceType::user) != nullptr) {
     LITEBOX_TRY(check_mappings(linux.uid_mappings, "linux.uidMappings"));
     LITEBOX_TRY(check_mappings(linux.gid_mappings, "linux.gidMappings"));
@@ -192,8 +184,6 @@ Status check_linux(const Linux& linux, std::vector<std::string>& warnings) {
   if (!linux.net_devices.empty()) return unsupported("linux.netDevices", "moving network devices");
   if (linux.intel_rdt) return unsupported("linux.intelRdt", "Intel RDT");
   if (!linux.mount_label.empty()) return unsupported("linux.mountLabel", "SELinux");
-  if (linux.memory_policy) return unsupported("linux.memoryPolicy", "a memory policy");
-  if (linux.personality && linux.personality->domain != "LINUX") return unsupported("linux.personality.domain", "LINUX32");
   if (linux.seccomp) LITEBOX_TRY(check_seccomp(*linux.seccomp, warnings));
   return check_sysctl(linux, warnings);
 }
@@ -211,9 +201,6 @@ Status check_process_supported(const Process& process, std::vector<std::string>&
     if (process.rlimits[i].resource != RLIMIT_LOCKS) continue;
     return unsupported("process.rlimits[" + std::to_string(i) + "].type", "RLIMIT_LOCKS");
   }
-  if (process.scheduler) return unsupported("process.scheduler", "a scheduling policy");
-  if (process.io_priority) return unsupported("process.ioPriority", "an I/O priority");
-  if (process.exec_cpu_affinity) return unsupported("process.execCPUAffinity", "an affinity");
   return {};
 }
 

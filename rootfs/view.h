@@ -50,6 +50,9 @@ class ContainerView {
 
   virtual std::string host_name() const = 0;
   virtual std::string domain_name() const = 0;
+  // A setting that config.json gives the container, by its path below /proc/sys ("kernel/msgmax"); nothing: the kernel's
+  // default.
+  virtual std::optional<std::string> sysctl(const std::string& /*path*/) const { return std::nullopt; }
   // The container's own limits; nothing where it has none.
   virtual std::optional<uint64_t> memory_limit() const = 0;
   virtual std::optional<double> cpu_limit() const = 0;

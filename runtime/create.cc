@@ -4,11 +4,13 @@
 #include <limits.h>
 #include <pwd.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstdio>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
@@ -20,8 +22,11 @@
 #include "runtime/destroy.h"
 #include "runtime/files.h"
 #include "runtime/hooks.h"
+#include "runtime/joined_worlds.h"
 #include "runtime/membership.h"
+#include "runtime/notify_socket.h"
 #include "runtime/pid_file.h"
+#include "runtime/root_directory.h"
 #include "runtime/signals.h"
 #include "runtime/status.h"
 
@@ -68,6 +73,35 @@ void pass_listen_descriptors(oci::Process& process, unsigned count) {
   process.env.emplace_back("LISTEN_PID=1");
 }
 
+// An id is taken once below each root, a cgroup's name once on the host: below another root than the usual one, the name says
+// which (FNV-1a of the root's path).
+std::string group_name(const StateDirectory& directory, const std::string& id) {
+  const std::string root = directory.path().substr(0, directory.path().rfind('/'));
+  if (root == kUsualRoot) return id;
+  uint32_t hash = 2166136261;
+  for (const char c : root) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619;
+  std::array<char, 12> text{};
+  (void)std::snprintf(text.data(), text.size(), "-%08x", hash);
+  return id + text.data();
+}
+
+// A hierarchy's controllers, as /proc/<pid>/cgroup writes them, and the container's directory there.
+std::map<std::string, std::string> cgroups_by_controller(const std::vector<CgroupHierarchy>& hierarchies,
+                                                         const StateRecord& record) {
+  std::map<std::string, std::string> groups;
+  for (const CgroupHierarchy& hierarchy : hierarchies) {
+    const std::string directory = hierarchy.mount_point + record.cgroup_path;
+    const auto& own = record.container_cgroups;
+    if (std::find(own.begin(), own.end(), directory) == own.end()) continue;
+    std::string name;
+    for (const std::string& controller : hierarchy.controllers) {
+      if (!hierarchy.unified) name += (name.empty() ? "" : ",") + controller;
+    }
+    groups[name] = directory;
+  }
+  return groups;
+}
+
 bool not_permitted(const Error& error) {
   return error.number() == EACCES || error.number() == EPERM || error.number() == EROFS;
 }
@@ -91,8 +125,11 @@ class Creation {
     if (!removed.ok()) log::debug(removed.error().message());
   }
 
-  Status run(const std::string& bundle, const std::string& config_text, const MonitorMain& monitor_main) {
+  Status run(const std::string& bundle, const std::string& config_text, const JoinedWorlds& joined,
+             const MonitorMain& monitor_main) {
     describe(bundle);
+    joined_ = joined;
+    if (notify_socket_of_caller()) LITEBOX_TRY(offer_notify_socket(directory_.path(), config_));
     LITEBOX_TRY(directory_.write_config(config_text));
     LITEBOX_TRY(prepare_cgroups());
     LITEBOX_TRY(prepare_console());
@@ -126,7 +163,8 @@ class Creation {
 
   Status prepare_cgroups() {
     const oci::Resources resources = config_.linux.resources.value_or(oci::Resources());
-    const std::string path = container_cgroup_path(config_.linux.cgroups_path, request_.id, request_.systemd_cgroup);
+    const std::string path =
+        container_cgroup_path(config_.linux.cgroups_path, group_name(directory_, request_.id), request_.systemd_cgroup);
     CgroupDirectories plan;
     if (!request_.cgroups_disabled) plan = plan_cgroups(mounted_cgroup_hierarchies(), path, resources);
     if (!cgroup_processes(plan.container).empty()) return Error("container's cgroup " + path + " is not empty");
@@ -165,9 +203,11 @@ class Creation {
     setup.container.debug = request_.debug;
     setup.container.preserved = std::move(request_.preserved);
     if (console_) setup.container.terminal = std::move(console_->slave);
-    for (size_t i = 0; i < record_.container_cgroups.size() && i < std::size(setup.container.init_cgroup_procs); ++i) {
-      setup.container.init_cgroup_procs[i] = record_.container_cgroups[i] + "/cgroup.procs";
-    }
+    setup.container.cgroups = record_.container_cgroups;
+    setup.container.cgroup_of_controllers = cgroups_by_controller(mounted_cgroup_hierarchies(), record_);
+    setup.container.joined_uts = joined_.uts;
+    setup.container.joined_pid = joined_.pid;
+    setup.network_settings = network_settings(config_.linux);
     LITEBOX_ASSIGN(keeper_, Keeper::spawn(setup, monitor_main));
     record_.keeper = keeper_->keeper();
     record_.monitor = keeper_->monitor();
@@ -196,7 +236,7 @@ class Creation {
       LITEBOX_TRY(send_console(*request_.console_socket, *console_));
       console_.reset();
     }
-    if (request_.pidfd_socket) LITEBOX_TRY(send_pidfd());
+    if (request_.pidfd_socket) LITEBOX_TRY(send_pidfd(*request_.pidfd_socket, record_.keeper.pid));
     record_.complete = true;
     record_.creator = {};
     LITEBOX_TRY(directory_.write_record(record_));
@@ -208,17 +248,12 @@ class Creation {
     return {};
   }
 
-  Status send_pidfd() {
-    const Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, record_.keeper.pid, 0)));
-    if (!pidfd) return last_error("pidfd_open");
-    return send_descriptor(*request_.pidfd_socket, "pidfd", pidfd.get());
-  }
-
   StateDirectory directory_;
   oci::Config config_;
   CreateRequest request_;
   SignalDescriptor interrupts_;
   StateRecord record_;
+  JoinedWorlds joined_;
   std::optional<Console> console_;
   std::optional<Keeper> keeper_;
   bool finished_ = false;
@@ -237,10 +272,11 @@ Result<CreatedContainer> create_container(const std::string& root, CreateRequest
   LITEBOX_TRY(check_console(request, config.process && config.process->terminal));
   if (config.process) pass_listen_descriptors(*config.process, request.listen_descriptors);
 
+  LITEBOX_ASSIGN(const JoinedWorlds joined, find_joined_worlds(root, config.linux, warnings));
   LITEBOX_ASSIGN(StateDirectory directory, StateDirectory::create(root, request.id));
   Creation creation(std::move(directory), std::move(config), std::move(request));
-  LITEBOX_TRY(creation.run(bundle, config_text, monitor_main));
-  for (const std::string& warning : warnings) log::debug(warning);
+  LITEBOX_TRY(creation.run(bundle, config_text, joined, monitor_main));
+  for (const std::string& warning : warnings) log::warning(warning);
   return std::move(creation).result();
 }
 

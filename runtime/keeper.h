@@ -19,6 +19,7 @@ using MonitorMain = std::function<int(monitor::ContainerSetup)>;
 struct KeeperSetup {
   monitor::ContainerSetup container;  // `ready` and `exit_status` are the keeper's to fill
   NetworkPlan network;
+  NetworkSettings network_settings;
 };
 
 // The command's end of a keeper that is being set up. The keeper gives up, with all that it has made, when this goes away

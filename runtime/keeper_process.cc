@@ -203,6 +203,8 @@ void run_keeper(KeeperSetup& setup, const MonitorMain& monitor_main, Fd channel,
     _exit(1);
   };
   if (const Status entered = enter_network(setup.network); !entered.ok()) give_up(entered.error().message());
+  const Status applied = apply_network_settings(setup.network, setup.network_settings);
+  if (!applied.ok()) give_up(applied.error().message());
 
   std::array<int, 2> gate{};
   std::array<int, 2> exit_status{};

@@ -14,6 +14,8 @@
 #include <array>
 #include <cstring>
 
+#include "runtime/files.h"
+
 namespace litebox::runtime {
 namespace {
 
@@ -77,6 +79,24 @@ Status enter_network(const NetworkPlan& plan) {
         return last_error("join the network namespace");
       }
       return {};
+  }
+  return {};
+}
+
+NetworkSettings network_settings(const oci::Linux& config) {
+  NetworkSettings settings;
+  for (const auto& [path, value] : config.sysctl) {
+    if (path.starts_with("net/")) settings[path] = value;
+  }
+  return settings;
+}
+
+Status apply_network_settings(const NetworkPlan& plan, const NetworkSettings& settings) {
+  if (plan.mode != NetworkMode::own && plan.mode != NetworkMode::joined) return {};
+  for (const auto& [path, value] : settings) {
+    // Whose settings /proc/sys/net shows is decided by who opens it.
+    Status written = write_control_file("/proc/sys/" + path, value);
+    if (!written.ok()) return std::move(written).error().within("linux.sysctl." + path);
   }
   return {};
 }

@@ -2,6 +2,7 @@
 // configure. The only kind of namespace that litebox ever makes or joins.
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "base/fd.h"
@@ -30,5 +31,12 @@ Result<NetworkPlan> plan_network(const oci::Linux& config, bool privileged);
 
 // Moves the calling process, and what it forks from then on, into the network.
 Status enter_network(const NetworkPlan& plan);
+
+// The sysctls of config.json that belong to a network: by their path below /proc/sys.
+using NetworkSettings = std::map<std::string, std::string>;
+NetworkSettings network_settings(const oci::Linux& config);
+
+// Applies them to the network that the calling process has entered. Without one of its own there is nothing to apply them to.
+Status apply_network_settings(const NetworkPlan& plan, const NetworkSettings& settings);
 
 }  // namespace litebox::runtime

@@ -53,11 +53,11 @@ Result<RootDirectory> choose_root(const std::optional<std::string>& given, Rootl
   }
   const bool host_root = environment.effective_uid == 0 && !environment.user_namespace;
   const bool ordinary = rootless == Rootless::yes || (rootless == Rootless::automatic && !host_root);
-  if (!ordinary) return RootDirectory{"/run/litebox", false, false};
+  if (!ordinary) return RootDirectory{kUsualRoot, false, false};
   if (!environment.xdg_runtime_dir.empty() && environment.xdg_runtime_dir.front() == '/') {
     return RootDirectory{environment.xdg_runtime_dir + "/litebox", false, false};
   }
-  if (environment.effective_uid == 0) return RootDirectory{"/run/litebox", false, false};
+  if (environment.effective_uid == 0) return RootDirectory{kUsualRoot, false, false};
   return RootDirectory{"/tmp/litebox-" + std::to_string(environment.effective_uid), false, true};
 }
 

@@ -8,6 +8,9 @@
 
 namespace litebox::runtime {
 
+// Where a host's root keeps its containers unless told otherwise.
+inline constexpr const char* kUsualRoot = "/run/litebox";
+
 // What the choice depends on; `of_this_process` reads it.
 struct RootEnvironment {
   unsigned effective_uid = 0;

@@ -138,6 +138,20 @@ void add_values(SyntheticDirectory& directory, const Fixed (&values)[kCount]) {
   for (const Fixed& each : values) add_value(directory, each.name, each.value);
 }
 
+// What config.json may set: `path` is the directory's, below /proc/sys.
+template <size_t kCount>
+void add_settings(SyntheticDirectory& directory, const ContainerView& view, const std::string& path,
+                  const Fixed (&values)[kCount]) {
+  for (const Fixed& each : values) {
+    directory.add_file(
+        each.name, 0444,
+        [&view, setting = path + '/' + each.name, fixed = each.value](const Subject& /*subject*/) -> Result<std::string> {
+          const auto chosen = view.sysctl(setting);
+          return chosen ? *chosen + '\n' : std::string(fixed);
+        });
+  }
+}
+
 // Adds the host's directory `path` as `name`, with what `fill` puts in the place of the host's files.
 void add_section(SyntheticDirectory& parent, const std::string& name, const HostSourcePtr& source, const std::string& path,
                  std::function<void(SyntheticDirectory&)> fill) {
@@ -158,15 +172,16 @@ NodePtr make_sysctl_directory(const ContainerView& view, SyntheticAttributes att
   const auto source = std::make_shared<const HostSource>(
       "/proc/sys", [&view](const std::string& path) { return is_shown(path, view.has_network()); });
   for (const char* section : {"abi", "net", "vm"}) PassThroughDirectory::add_to(*root, section, source, section);
-  add_section(*root, "fs", source, "fs", [source](SyntheticDirectory& fs) {
-    add_section(fs, "mqueue", source, "fs/mqueue", [](SyntheticDirectory& mqueue) { add_values(mqueue, kMessageQueues); });
+  add_section(*root, "fs", source, "fs", [source, &view](SyntheticDirectory& fs) {
+    add_section(fs, "mqueue", source, "fs/mqueue",
+                [&view](SyntheticDirectory& mqueue) { add_settings(mqueue, view, "fs/mqueue", kMessageQueues); });
   });
   add_section(*root, "kernel", source, "kernel", [&view](SyntheticDirectory& kernel) {
     kernel.add_file("hostname", 0644,
                     [&view](const Subject& /*subject*/) -> Result<std::string> { return uts_name(view.host_name()); });
     kernel.add_file("domainname", 0644,
                     [&view](const Subject& /*subject*/) -> Result<std::string> { return uts_name(view.domain_name()); });
-    add_values(kernel, kIpc);
+    add_settings(kernel, view, "kernel", kIpc);
     add_values(kernel, kRefused);
   });
   add_section(*root, "user", source, "user", [](SyntheticDirectory& user) {

@@ -57,9 +57,9 @@ Status kill_all(const World& world, int timeout_ms) {
   constexpr int kPauseMs = 2;
   for (int waited = 0; waited <= timeout_ms; waited += kPauseMs) {
     bool any = false;
-    for (const HostPid member : world.members()) {
+    for (const HostPid member : world.own_members()) {
       const auto pidfd = open_pidfd(member);
-      if (!pidfd.ok() || !world.is_member(member) || has_ended(pidfd->get())) continue;
+      if (!pidfd.ok() || !world.is_own(member) || has_ended(pidfd->get())) continue;
       any = true;
       (void)send_signal(pidfd->get(), SIGKILL);
     }

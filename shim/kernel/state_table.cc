@@ -35,6 +35,12 @@ std::vector<HostPid> host_processes() {
 
 StateTable::StateTable() : prefix_(random_prefix()) {}
 
+std::optional<uint32_t> StateTable::prefix_of(HostPid process) {
+  rlimit limit{};
+  if (process.value() <= 0 || ::prlimit(process.value(), RLIMIT_LOCKS, nullptr, &limit) != 0) return std::nullopt;
+  return static_cast<uint32_t>(limit.rlim_cur >> 32U);
+}
+
 std::optional<uint64_t> StateTable::tag_of(HostPid process) const {
   if (process.value() <= 0) return std::nullopt;
   rlimit limit{};

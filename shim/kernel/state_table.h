@@ -31,6 +31,9 @@ class StateTable {
   Status assign(HostPid process, ProcessStatePtr state);
   Status update(HostPid process, const std::function<Status(ProcessState&)>& change);
 
+  // The upper half of a process's tag, whichever container's: what it carries where it belongs to none means nothing.
+  static std::optional<uint32_t> prefix_of(HostPid process);
+
   // The upper half of every tag of this container.
   uint32_t prefix() const { return prefix_; }
   size_t size() const;

@@ -18,7 +18,17 @@ World::World(const oci::Config& config, Mode mode) : config_(config), mode_(mode
   if (domain_name_.empty()) domain_name_ = "(none)";
 }
 
-Result<ProcessStatePtr> World::state_of(HostPid process) const { return states_.find(process); }
+Result<ProcessStatePtr> World::state_of(HostPid process) const {
+  auto own = states_.find(process);
+  if (own.ok() || !processes_) return own;
+  const auto neighbour = neighbour_of(process);
+  if (!neighbour) return own;
+  LITEBOX_ASSIGN(ProcessState state, ask_neighbour_(*neighbour, process));
+  state.identity = identity_of(*state.credentials);
+  // Its files are in another tree, which nothing here can name.
+  state.root = state.cwd = tree_->root();
+  return std::make_shared<const ProcessState>(std::move(state));
+}
 
 Status World::adopt(HostPid process, ProcessState state) {
   return states_.assign(process, std::make_shared<const ProcessState>(std::move(state)));
@@ -34,15 +44,60 @@ Result<HostPid> World::thread_group_of(HostPid thread) const {
   return thread_group(pidfd.get(), thread);
 }
 
-std::vector<HostPid> World::members() const {
+void World::set_own_init(HostPid init) {
+  own_init_ = init;
+  if (!processes_) {
+    init_ = init;
+    return;
+  }
+  if (processes_->first() == HostPid()) processes_->set_first(init);
+  init_ = processes_->first();
+}
+
+void World::share_names(SharedNames names, bool joined) {
+  names_.emplace(std::move(names));
+  if (!joined || !config_.hostname.empty()) names_->set_host_name(host_name_);
+  if (!joined || !config_.domainname.empty()) names_->set_domain_name(domain_name_);
+}
+
+Status World::share_processes(SharedProcesses processes, const std::string& directory, bool joined) {
+  if (joined) {
+    // A first process that has ended took all the others with it.
+    if (processes.first() == HostPid() || !open_pidfd(processes.first()).ok())
+      return Error(ESRCH, "the container to join has ended");
+    init_ = processes.first();
+  }
+  LITEBOX_TRY(processes.add(states_.prefix(), directory));
+  processes_.emplace(std::move(processes));
+  return {};
+}
+
+std::optional<std::string> World::neighbour_of(HostPid process_or_thread) const {
+  if (!processes_ || !processes_->has_others(states_.prefix())) return std::nullopt;
+  const auto prefix = StateTable::prefix_of(process_or_thread);
+  if (!prefix || *prefix == states_.prefix()) return std::nullopt;
+  return processes_->directory_of(*prefix);
+}
+
+std::vector<HostPid> World::own_members() const {
   std::vector<HostPid> members;
   for (const HostPid process : host_processes()) {
-    if (states_.tag_of(process)) members.push_back(process);
+    if (is_own(process)) members.push_back(process);
   }
   return members;
 }
 
-bool World::is_member(HostPid process_or_thread) const { return states_.tag_of(process_or_thread).has_value(); }
+std::vector<HostPid> World::members() const {
+  std::vector<HostPid> members;
+  for (const HostPid process : host_processes()) {
+    if (is_member(process)) members.push_back(process);
+  }
+  return members;
+}
+
+bool World::is_member(HostPid process_or_thread) const {
+  return is_own(process_or_thread) || neighbour_of(process_or_thread).has_value();
+}
 
 VirtualPid World::to_virtual(HostPid pid) const {
   if (pid == init()) return VirtualPid(1);
@@ -74,11 +129,13 @@ Result<rootfs::ProcessIds> World::ids(HostPid process) const {
 }
 
 Result<rootfs::Location> World::working_directory(HostPid process) const {
+  if (!is_own(process)) return Error(EACCES);
   LITEBOX_ASSIGN(const ProcessStatePtr state, state_of(process));
   return state->cwd;
 }
 
 Result<rootfs::Location> World::root_directory(HostPid process) const {
+  if (!is_own(process)) return Error(EACCES);
   LITEBOX_ASSIGN(const ProcessStatePtr state, state_of(process));
   return state->root;
 }
@@ -114,22 +171,32 @@ Result<Fd> World::file_of(HostPid process, int fd) const {
 
 void World::set_host_name(std::string name) {
   const std::lock_guard<std::mutex> guard(names_mutex_);
+  if (names_) names_->set_host_name(name);
   host_name_ = std::move(name);
 }
 
 void World::set_domain_name(std::string name) {
   const std::lock_guard<std::mutex> guard(names_mutex_);
+  if (names_) names_->set_domain_name(name);
   domain_name_ = std::move(name);
 }
 
 std::string World::host_name() const {
+  if (names_) return names_->host_name();
   const std::lock_guard<std::mutex> guard(names_mutex_);
   return host_name_;
 }
 
 std::string World::domain_name() const {
+  if (names_) return names_->domain_name();
   const std::lock_guard<std::mutex> guard(names_mutex_);
   return domain_name_;
+}
+
+std::optional<std::string> World::sysctl(const std::string& path) const {
+  const auto found = config_.linux.sysctl.find(path);
+  if (found == config_.linux.sysctl.end()) return std::nullopt;
+  return found->second;
 }
 
 std::optional<uint64_t> World::memory_limit() const {

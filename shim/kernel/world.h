@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -16,6 +17,8 @@
 #include "rootfs/tree.h"
 #include "rootfs/view.h"
 #include "shim/kernel/process_state.h"
+#include "shim/kernel/shared_names.h"
+#include "shim/kernel/shared_processes.h"
 #include "shim/kernel/state_table.h"
 #include "shim/kernel/trace_table.h"
 
@@ -48,8 +51,13 @@ class World final : public rootfs::ContainerView {
   Status update(HostPid process, const std::function<Status(ProcessState&)>& change);
 
   // --- membership
-  void set_init(HostPid init) { init_ = init; }
+  // The process that is 1 inside: this container's own init, unless it has joined the processes of another container.
   HostPid init() const { return init_; }
+  HostPid own_init() const { return own_init_; }
+  void set_own_init(HostPid init);
+  // The processes that this container's monitor made, without those of containers that share their processes with it.
+  std::vector<HostPid> own_members() const;
+  bool is_own(HostPid process_or_thread) const { return states_.tag_of(process_or_thread).has_value(); }
   // The thread group of a member thread; ESRCH for outsiders.
   Result<HostPid> thread_group_of(HostPid thread) const;
 
@@ -60,9 +68,21 @@ class World final : public rootfs::ContainerView {
   // The upper half of every RLIMIT_LOCKS tag of this container: how a runtime that lost its monitor finds leftover guests.
   uint32_t tag_prefix() const { return states_.prefix(); }
 
+  // --- what containers share (shared_names.h, shared_processes.h); to be called before there is a process
+  // `joined`: they are another container's; what config.json says of them is put into them all the same.
+  void share_names(SharedNames names, bool joined);
+  // `directory`: where this container's monitor can be asked for a state. EEXIST: the other container has ended.
+  Status share_processes(SharedProcesses processes, const std::string& directory, bool joined);
+  // How to ask another container's monitor, by its directory, for the state of one of its processes.
+  using AskNeighbour = std::function<Result<ProcessState>(const std::string& directory, HostPid process)>;
+  void set_neighbours(AskNeighbour ask) { ask_neighbour_ = std::move(ask); }
+
   // --- names
   void set_host_name(std::string name);
   void set_domain_name(std::string name);
+
+  // The container's cgroup in each hierarchy, as rootfs::ContainerView wants it.
+  void set_control_groups(std::map<std::string, std::string> groups) { control_groups_ = std::move(groups); }
 
   // rootfs::ContainerView
   std::vector<HostPid> members() const override;
@@ -79,21 +99,31 @@ class World final : public rootfs::ContainerView {
   Result<Fd> file_of(HostPid process, int fd) const override;
   std::string host_name() const override;
   std::string domain_name() const override;
+  std::optional<std::string> sysctl(const std::string& path) const override;
   std::optional<uint64_t> memory_limit() const override;
   std::optional<double> cpu_limit() const override;
+  std::map<std::string, std::string> control_groups() const override { return control_groups_; }
   bool has_network() const override { return mode_.own_network || mode_.host_network; }
   rootfs::Tree& tree() const override { return *tree_; }
 
  private:
+  // The container, other than this one, that a process belongs to: its monitor's directory.
+  std::optional<std::string> neighbour_of(HostPid process_or_thread) const;
+
   const oci::Config& config_;
   Mode mode_;
   std::shared_ptr<rootfs::Tree> tree_;
   std::atomic<HostPid> init_{};
+  std::atomic<HostPid> own_init_{};
   StateTable states_;
   TraceTable traces_;
   mutable std::mutex names_mutex_;
   std::string host_name_;
   std::string domain_name_;
+  std::optional<SharedNames> names_;  // in place of the two above
+  std::optional<SharedProcesses> processes_;
+  AskNeighbour ask_neighbour_;
+  std::map<std::string, std::string> control_groups_;
 };
 
 }  // namespace litebox::kernel

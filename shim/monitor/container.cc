@@ -26,7 +26,9 @@
 #include "shim/monitor/forker.h"
 #include "shim/monitor/launcher.h"
 #include "shim/monitor/listener.h"
+#include "shim/monitor/neighbours.h"
 #include "shim/monitor/notification_loop.h"
+#include "shim/monitor/thread_inheritance.h"
 #include "shim/monitor/tracer.h"
 
 namespace litebox::monitor {
@@ -67,6 +69,11 @@ table::Conditions conditions_of(const kernel::Mode& mode) {
   return conditions;
 }
 
+Status link_file(const std::string& from, const std::string& to) {
+  if (::link(from.c_str(), to.c_str()) != 0) return last_error("join " + from);
+  return {};
+}
+
 // The blob as a sealed memfd that nobody has open for writing.
 Result<Fd> make_loader() {
   const Fd writable(::memfd_create("litebox", MFD_CLOEXEC | MFD_ALLOW_SEALING));
@@ -92,6 +99,7 @@ class Container {
 
   Status create() {
     LITEBOX_TRY(prepare_directories());
+    LITEBOX_TRY(enter_worlds());
     LITEBOX_TRY(build_tree());
     LITEBOX_TRY(start_confined());
     return prepare_init();
@@ -99,7 +107,7 @@ class Container {
 
   // Serves until the end; the wait status of init.
   int run(int keeper_pidfd) {
-    const int status = server_->serve(std::move(*init_), keeper_pidfd);
+    const int status = server_->serve(std::move(*init_), keeper_pidfd, first_pidfd_ ? first_pidfd_.get() : -1);
     const Status ended = kernel::kill_all(world_, kEndTimeoutMs);
     if (!ended.ok()) log::warning(ended.error().message());
     return status;
@@ -121,6 +129,27 @@ class Container {
       const std::string path = setup_.state_directory + "/" + name;
       if (::mkdir(path.c_str(), name[0] == 'e' ? 0555 : 0700) != 0 && errno != EEXIST) return last_error("mkdir " + path);
     }
+    return {};
+  }
+
+  // A joined container's file becomes this one's too, so that others can join through it when that container has been deleted.
+  Status enter_worlds() {
+    const bool joins_names = !setup_.joined_uts.empty();
+    const bool joins_processes = !setup_.joined_pid.empty();
+    const std::string names = setup_.state_directory + "/names";
+    const std::string processes = setup_.state_directory + "/processes";
+    if (joins_names) LITEBOX_TRY(link_file(setup_.joined_uts + "/names", names));
+    if (joins_processes) LITEBOX_TRY(link_file(setup_.joined_pid + "/processes", processes));
+    LITEBOX_ASSIGN(auto shared_names, joins_names ? kernel::SharedNames::open(names) : kernel::SharedNames::create(names));
+    world_.share_names(std::move(shared_names), joins_names);
+    LITEBOX_ASSIGN(auto shared_processes,
+                   joins_processes ? kernel::SharedProcesses::open(processes) : kernel::SharedProcesses::create(processes));
+    world_.set_neighbours(ask_for_state);
+    LITEBOX_TRY(world_.share_processes(std::move(shared_processes), setup_.state_directory, joins_processes));
+    if (joins_processes) {
+      LITEBOX_ASSIGN(first_pidfd_, kernel::open_pidfd(world_.init()));
+    }
+    world_.set_control_groups(setup_.cgroup_of_controllers);
     return {};
   }
 
@@ -149,7 +178,8 @@ class Container {
       if (!combined.ok()) return std::move(combined).error().within("linux.seccomp");
       confinement.filter = std::move(*combined);
     }
-    LITEBOX_ASSIGN(Fd listener, forker_.start(std::move(confinement)));
+    LITEBOX_ASSIGN(Fd listener,
+                   forker_.start(std::move(confinement), [this] { return set_thread_inheritance(setup_.config.linux); }));
     listener_.emplace(std::move(listener));
     LITEBOX_ASSIGN(Fd loader, make_loader());
     tracer_.emplace(world_, *listener_);
@@ -160,11 +190,7 @@ class Container {
   }
 
   Status prepare_init() {
-    std::vector<std::string> cgroups;
-    for (const std::string& file : setup_.init_cgroup_procs) {
-      if (!file.empty()) cgroups.push_back(file);
-    }
-    launcher_.emplace(world_, forker_, *execs_, *loop_, std::move(cgroups));
+    launcher_.emplace(world_, forker_, *execs_, *loop_, setup_.cgroups);
     server_.emplace(world_, *launcher_, *loop_, *execs_, *tracer_);
     LITEBOX_TRY(server_->listen(setup_.state_directory + "/" + kControlSocketName));
     if (!setup_.config.process) return Error("process: missing");
@@ -190,6 +216,7 @@ class Container {
   std::optional<Launcher> launcher_;
   std::optional<ControlServer> server_;
   std::optional<Launched> init_;
+  Fd first_pidfd_;  // of the process that is pid 1 here when it is another container's
 };
 
 }  // namespace

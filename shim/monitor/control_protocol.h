@@ -7,7 +7,9 @@
 //   {"op":"kill","signal":N,"all":BOOL}               from outside, as to a pid namespace's init; "container not running"
 //   {"op":"members"}                                  -> {"pids":[host pids]}
 //   {"op":"exec","process":PROCESS,"detach":BOOL}     fds: stdin, stdout, stderr [, preserved ...]
+//        "cgroups":[DIRECTORIES] that it joins instead of the container's own
 //        -> {"pid":HOST PID}, then, when the process ends, a second message {"exited":STATUS} (a wait status)
+//   {"op":"describe","pid":HOST PID}                  what a container that shares its processes asks (neighbours.h)
 //   {"op":"signal","pid":HOST PID,"signal":N}         to one process made by exec on this connection's behalf
 //   {"op":"pause"} {"op":"resume"}
 #pragma once

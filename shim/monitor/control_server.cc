@@ -18,6 +18,7 @@
 #include "shim/kernel/pidfd.h"
 #include "shim/kernel/signals.h"
 #include "shim/monitor/control_protocol.h"
+#include "shim/monitor/neighbours.h"
 
 namespace litebox::monitor {
 namespace {
@@ -79,7 +80,7 @@ void ControlServer::init_executed() {
   (void)::write(wake_.get(), &one, sizeof one);
 }
 
-int ControlServer::serve(Launched init, int keeper_pidfd) {
+int ControlServer::serve(Launched init, int keeper_pidfd, int first_pidfd) {
   init_ = std::move(init);
   while (true) {
     std::vector<pollfd> polled;
@@ -87,13 +88,14 @@ int ControlServer::serve(Launched init, int keeper_pidfd) {
     polled.push_back({keeper_pidfd, POLLIN, 0});
     polled.push_back({wake_.get(), POLLIN, 0});
     polled.push_back({socket_.get(), POLLIN, 0});
+    polled.push_back({first_pidfd, POLLIN, 0});
     const size_t first_connection = polled.size();
     for (const Connection& connection : connections_) polled.push_back({connection.socket.get(), POLLIN, 0});
     const size_t first_executed = polled.size();
     for (const Executed& executed : executed_) polled.push_back({executed.launched.pidfd.get(), POLLIN, 0});
     if (::poll(polled.data(), polled.size(), -1) < 0) continue;
 
-    if (polled[1].revents != 0) (void)kernel::send_signal(init_->pidfd.get(), SIGKILL);
+    if (polled[1].revents != 0 || polled[4].revents != 0) (void)kernel::send_signal(init_->pidfd.get(), SIGKILL);
     if (polled[2].revents != 0) answer_starters();
     if (polled[0].revents != 0) {
       if (const auto status = reap(*init_)) {
@@ -174,8 +176,14 @@ std::string ControlServer::handle(Connection& connection, const Message& message
   if (operation == "kill") return handle_kill(message);
   if (operation == "members") {
     json pids = json::array();
-    for (const HostPid member : world_.members()) pids.push_back(member.value());
+    for (const HostPid member : world_.own_members()) pids.push_back(member.value());
     return success({{"pids", pids}});
+  }
+  if (operation == "describe") {
+    const HostPid process(message.body.value("pid", 0));
+    if (!world_.is_own(process)) return failure("no such process");
+    const auto state = world_.state_of(process);
+    return state.ok() ? success(describe_state(**state)) : failure("no such process");
   }
   if (operation == "exec") return handle_exec(connection, message);
   if (operation == "signal") {
@@ -193,7 +201,7 @@ std::string ControlServer::handle(Connection& connection, const Message& message
 std::string ControlServer::handle_kill(const Message& message) {
   const int signal = message.body.value("signal", 0);
   if (message.body.value("all", false)) {
-    for (const HostPid member : world_.members()) {
+    for (const HostPid member : world_.own_members()) {
       (void)kernel::signal_process(world_, member, signal, kernel::Origin::outside);
     }
     return success();
@@ -217,6 +225,7 @@ std::string ControlServer::handle_exec(Connection& connection, const Message& me
   request.process = &*process;
   for (size_t i = 0; i < 3; ++i) request.standard_io[i] = message.descriptors[i].get();
   for (size_t i = 3; i < message.descriptors.size(); ++i) request.preserved.push_back(message.descriptors[i].get());
+  if (message.body.contains("cgroups")) request.cgroups = message.body.value("cgroups", std::vector<std::string>());
   auto launched = launcher_.prepare(request, [] {});
   if (!launched.ok()) return failure(launched.error().message());
   const Status released = Launcher::release(*launched);

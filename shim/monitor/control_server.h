@@ -26,8 +26,9 @@ class ControlServer {
   // To be called, from any thread, when init's program has been executed for certain.
   void init_executed();
 
-  // Serves until init has ended and returns its wait status. The keeper's end ends init.
-  int serve(Launched init, int keeper_pidfd);
+  // Serves until init has ended and returns its wait status. The keeper's end ends init, and so does the end of the process
+  // that is pid 1 when that is another container's (-1 when it is not).
+  int serve(Launched init, int keeper_pidfd, int first_pidfd);
 
  private:
   struct Connection {

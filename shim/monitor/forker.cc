@@ -116,8 +116,10 @@ Result<Spawned> fork_child(const SpawnRequest& request) {
 
 }  // namespace
 
-Result<Fd> Forker::start(Confinement confinement) {
-  std::thread([this, confinement = std::move(confinement)] { run(confinement); }).detach();
+Result<Fd> Forker::start(Confinement confinement, std::function<Status()> prepare) {
+  std::thread([this, confinement = std::move(confinement), prepare = std::move(prepare)] {
+    run(confinement, prepare);
+  }).detach();
   std::unique_lock<std::mutex> lock(mutex_);
   changed_.wait(lock, [this] { return listener_.has_value(); });
   return std::move(*listener_);
@@ -133,9 +135,10 @@ Result<Spawned> Forker::spawn(const SpawnRequest& request) {
   return spawned;
 }
 
-void Forker::run(const Confinement& confinement) {
+void Forker::run(const Confinement& confinement, const std::function<Status()>& prepare) {
   std::unique_lock<std::mutex> lock(mutex_);
-  listener_ = confine_this_thread(confinement);
+  Status prepared = prepare();
+  listener_ = prepared.ok() ? confine_this_thread(confinement) : Result<Fd>(std::move(prepared).error());
   changed_.notify_all();
   while (true) {
     changed_.wait(lock, [this] { return request_ != nullptr; });

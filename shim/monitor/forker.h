@@ -3,6 +3,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -36,14 +37,14 @@ struct Spawned {
 
 class Forker {
  public:
-  // Starts the thread and confines it.
-  Result<Fd> start(Confinement confinement);
+  // Starts the thread, gives it what guests inherit from it (`prepare`), and confines it.
+  Result<Fd> start(Confinement confinement, std::function<Status()> prepare);
 
   // Forks a process from the confined thread.
   Result<Spawned> spawn(const SpawnRequest& request);
 
  private:
-  void run(const Confinement& confinement);
+  void run(const Confinement& confinement, const std::function<Status()>& prepare);
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -65,6 +65,8 @@ bool may_be_waiting(HostPid process, HostPid thread) {
 // __ptrace_may_access() with PTRACE_MODE_ATTACH_REALCREDS, and yama_ptrace_access_check(); an errno or 0.
 int Tracer::may_trace(const Request& request, HostPid thread, HostPid process) const {
   if (process == request.process) return EPERM;
+  // Of a container that shares its processes with this one: its own monitor is its tracer.
+  if (!world_.is_own(process) && world_.is_member(process)) return EPERM;
   const auto state = world_.state_of(thread);
   if (!state.ok()) return ESRCH;
   const kernel::Credentials& tracer = *request.state->credentials;

@@ -69,7 +69,7 @@ Reply set_dumpable(const Call& call) {
 }
 
 // Orphans of the container go to init in any case, as they do to the init of a pid namespace.
-Reply stop_adopting(const Call& call) { return call.process == call.world.init() ? Reply::success() : Reply::proceed(); }
+Reply stop_adopting(const Call& call) { return call.process == call.world.own_init() ? Reply::success() : Reply::proceed(); }
 
 Reply set_seccomp(const Call& call) {
   if (call.raw(1) == SECCOMP_MODE_FILTER) LITEBOX_CHECK_REPLY(check_may_filter(call));

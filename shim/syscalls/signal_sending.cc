@@ -26,6 +26,14 @@ bool immune(const Call& call, HostPid target, int signal) {
   return target == call.world.init() && kernel::ignored_by_init(target, signal, Origin::inside);
 }
 
+// Whether the guest itself can send a signal there. Landlock keeps it from the processes of other containers, those that share
+// their processes with this one included.
+bool guest_reaches(const Call& call, HostPid target) { return call.world.mode().signal_scope && call.world.is_own(target); }
+
+bool guest_reaches(const Call& call, const std::vector<HostPid>& targets) {
+  return std::all_of(targets.begin(), targets.end(), [&call](HostPid target) { return guest_reaches(call, target); });
+}
+
 // If the call has these numbers already it needs no nudge. An address, where there is one, is the call's own in any case.
 Reply in_caller(const Call& call, int64_t number, const Arguments& arguments) {
   const bool same = call.number == number && std::equal(arguments.begin(), arguments.begin() + 4, call.arguments.begin(),
@@ -72,7 +80,7 @@ Receivers receivers_among(const Call& call, const std::vector<HostPid>& targets,
 
 Reply send_to_each(const Call& call, const Receivers& receivers, const OutgoingSignal& signal) {
   if (receivers.reached.empty()) return receivers.error == 0 ? Reply::success() : Reply::error(receivers.error);
-  if (!call.world.mode().signal_scope) {
+  if (!guest_reaches(call, receivers.reached)) {
     for (const HostPid target : receivers.reached) (void)send_by_monitor(call, target, signal);
     return Reply::success();
   }
@@ -98,7 +106,7 @@ Status check_may_send(const Call& call, HostPid process, int signal) {
 Reply send_to_process(const Call& call, HostPid process, const OutgoingSignal& signal) {
   LITEBOX_CHECK_REPLY(check_may_send(call, process, signal.number));
   if (signal.number == 0 || immune(call, process, signal.number)) return Reply::success();
-  if (!call.world.mode().signal_scope) return Reply::from(send_by_monitor(call, process, signal));
+  if (!guest_reaches(call, process)) return Reply::from(send_by_monitor(call, process, signal));
   const Arguments arguments{
       word(process), word(signal.number), signal.information ? signal.address.value() : call.raw(2), call.raw(3), 0, 0};
   return in_caller(call, signal.information ? SYS_rt_sigqueueinfo : SYS_kill, arguments);
@@ -107,7 +115,7 @@ Reply send_to_process(const Call& call, HostPid process, const OutgoingSignal& s
 Reply send_to_thread(const Call& call, HostPid process, HostPid thread, const OutgoingSignal& signal) {
   LITEBOX_CHECK_REPLY(check_may_send(call, process, signal.number));
   if (signal.number == 0 || immune(call, process, signal.number)) return Reply::success();
-  if (!call.world.mode().signal_scope) {
+  if (!guest_reaches(call, process)) {
     if (signal.information) return Reply::from(send_by_monitor(call, thread, signal));
     const long sent = ::syscall(SYS_tgkill, process.value(), thread.value(), signal.number);
     return sent == 0 ? Reply::success() : Reply::error(errno);
@@ -119,7 +127,7 @@ Reply send_to_thread(const Call& call, HostPid process, HostPid thread, const Ou
 
 Reply send_to_group(const Call& call, HostPid group, const OutgoingSignal& signal) {
   const Receivers receivers = receivers_among(call, members_of_group(call.world, group), signal.number);
-  if (receivers.everyone && !receivers.reached.empty() && !signal.information && call.world.mode().signal_scope) {
+  if (receivers.everyone && !receivers.reached.empty() && !signal.information && guest_reaches(call, receivers.reached)) {
     if (call.number == SYS_kill && call.integer(0) == 0) return Reply::proceed();
     return in_caller(call, SYS_kill, {word(-group.value()), word(signal.number), call.raw(2), call.raw(3), 0, 0});
   }

@@ -10,7 +10,7 @@ Status check_not_executed(const Call& call, const rootfs::Location& location) {
   // taken the bits away from a running program's file may write it.
   LITEBOX_ASSIGN(const struct statx status, location.node->status(call.subject()));
   if ((status.stx_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) == 0) return {};
-  for (const HostPid process : call.world.members()) {
+  for (const HostPid process : call.world.own_members()) {
     const auto executable = call.world.executable(process);
     if (executable.ok() && executable->node->key() == location.node->key()) return Error(ETXTBSY);
   }

@@ -50,14 +50,8 @@ json namespaces(std::initializer_list<const char*> types) {
 TEST(OciSupported, RefusesWhatIsKnownAndMissing) {
   expect_unsupported("/process/apparmorProfile", "docker-default", "process.apparmorProfile: AppArmor");
   expect_unsupported("/process/selinuxLabel", "a:b:c", "process.selinuxLabel: SELinux");
-  expect_unsupported("/process/scheduler", {{"policy", "SCHED_BATCH"}}, "process.scheduler: a scheduling policy");
-  expect_unsupported("/process/ioPriority", {{"class", "IOPRIO_CLASS_BE"}, {"priority", 0}},
-                     "process.ioPriority: an I/O priority");
-  expect_unsupported("/process/execCPUAffinity", {{"initial", "0"}}, "process.execCPUAffinity: an affinity");
   expect_unsupported("/linux/intelRdt", json::object(), "linux.intelRdt: Intel RDT");
   expect_unsupported("/linux/mountLabel", "a:b:c", "linux.mountLabel: SELinux");
-  expect_unsupported("/linux/memoryPolicy", {{"mode", "MPOL_LOCAL"}}, "linux.memoryPolicy: a memory policy");
-  expect_unsupported("/linux/personality", {{"domain", "LINUX32"}}, "linux.personality.domain: LINUX32");
   expect_unsupported("/linux/netDevices", {{"eth0", json::object()}}, "linux.netDevices: moving network devices");
   expect_unsupported("/linux/seccomp", {{"defaultAction", "SCMP_ACT_NOTIFY"}}, "linux.seccomp.defaultAction: SCMP_ACT_NOTIFY");
   expect_unsupported(
@@ -84,7 +78,11 @@ TEST(OciSupported, TakesTheHarmlessFormsOfTheSame) {
   for (const auto& [pointer, value] : std::initializer_list<std::pair<const char*, json>>{
            {"/process/apparmorProfile", "unconfined"},
            {"/process/apparmorProfile", ""},
-           {"/linux/personality", {{"domain", "LINUX"}}},
+           {"/process/scheduler", {{"policy", "SCHED_BATCH"}}},
+           {"/process/ioPriority", {{"class", "IOPRIO_CLASS_BE"}, {"priority", 0}}},
+           {"/process/execCPUAffinity", {{"initial", "0"}}},
+           {"/linux/memoryPolicy", {{"mode", "MPOL_LOCAL"}}},
+           {"/linux/personality", {{"domain", "LINUX32"}}},
            {"/linux/seccomp", {{"defaultAction", "SCMP_ACT_ALLOW"}, {"listenerPath", "/run/agent"}}},
            {"/linux/sysctl", {{"kernel.domainname", "x"}}},
            {"/linux/rootfsPropagation", "rslave"}}) {
@@ -94,23 +92,22 @@ TEST(OciSupported, TakesTheHarmlessFormsOfTheSame) {
   }
 }
 
-TEST(OciSupported, JoinsNoNamespaceButTheNetworks) {
+TEST(OciSupported, JoinsNoTreeAndNoClock) {
   json document = base();
-  document["linux"]["namespaces"] = namespaces({"pid", "ipc", "network"});
-  document["linux"]["namespaces"][2]["path"] = "/run/netns/a";
+  document["linux"]["namespaces"] = namespaces({"pid", "ipc", "network", "uts", "cgroup", "mount"});
+  for (const size_t index : {0, 1, 2, 3, 4}) document["linux"]["namespaces"][index]["path"] = "/proc/1/ns/x";
   document.erase("hostname");
   EXPECT_EQ(ask(document).error, "");
-  document["linux"]["namespaces"][1]["path"] = "/proc/1/ns/ipc";
-  EXPECT_EQ(ask(document).error, "linux.namespaces[1].path: joining a namespace of type ipc is not supported by litebox");
+  document["linux"]["namespaces"][5]["path"] = "/proc/1/ns/mnt";
+  EXPECT_EQ(ask(document).error, "linux.namespaces[5].path: joining a namespace of type mount is not supported by litebox");
 }
 
-TEST(OciSupported, WarnsOfNamespacesThatAreNotShared) {
+TEST(OciSupported, TakesNamespacesThatAreLeftOut) {
   json document = base();
   document["linux"]["namespaces"] = namespaces({"mount", "uts"});
   const Answer answer = ask(document);
   EXPECT_EQ(answer.error, "");
-  ASSERT_EQ(answer.warnings.size(), 2U);
-  EXPECT_THAT(answer.warnings[0], ::testing::StartsWith("linux.namespaces: no namespace of type pid is listed"));
+  EXPECT_THAT(answer.warnings, IsEmpty());
 }
 
 TEST(OciSupported, TakesMappingsOfOneIdOrToThemselves) {
@@ -172,20 +169,18 @@ TEST(OciSupported, TakesOnlyTheSysctlsOfAContainer) {
   EXPECT_EQ(set("vm.swappiness").error, "linux.sysctl[\"vm/swappiness\"]: is the host's, not a container's");
   EXPECT_EQ(set("kernel/hostname").error, "linux.sysctl[\"kernel/hostname\"]: conflicts with the field hostname");
   for (const char* name : {"kernel.shmmax", "kernel.sem", "kernel.msgmni", "fs.mqueue.msg_max"}) {
-    EXPECT_THAT(set(name).error,
-                ::testing::EndsWith(": a limit of System V IPC or message queues is not supported by litebox"));
-  }
-  EXPECT_EQ(set("net.core.somaxconn").error,
-            "linux.sysctl[\"net/core/somaxconn\"]: a sysctl of the network is not supported by litebox");
-  for (const char* name : {"net.ipv4.ping_group_range", "net.ipv4.ip_unprivileged_port_start"}) {
     const Answer answer = set(name);
     EXPECT_EQ(answer.error, "");
-    EXPECT_THAT(answer.warnings, ElementsAre(::testing::EndsWith(": not applied")));
+    EXPECT_THAT(answer.warnings, ElementsAre(::testing::EndsWith(": shown in /proc/sys, but not enforced")));
   }
+  for (const char* name : {"net.core.somaxconn", "net.ipv4.ping_group_range"}) EXPECT_EQ(set(name).error, "");
   json document = base();
   document["linux"]["namespaces"] = namespaces({"pid", "uts", "ipc"});
   document["linux"]["sysctl"] = {{"net.ipv4.ping_group_range", "1"}};
   EXPECT_EQ(ask(document).error, "linux.sysctl[\"net/ipv4/ping_group_range\"]: needs a network namespace");
+  document["linux"]["namespaces"] = namespaces({"pid", "uts", "network"});
+  document["linux"]["sysctl"] = {{"kernel.msgmax", "1"}};
+  EXPECT_EQ(ask(document).error, "linux.sysctl[\"kernel/msgmax\"]: needs an ipc namespace");
 }
 
 TEST(OciSupported, WarnsOfCapabilitiesThatCannotBeGranted) {
