@@ -16,6 +16,7 @@
 #include "runtime/destroy.h"
 #include "runtime/hooks.h"
 #include "runtime/membership.h"
+#include "runtime/notify_socket.h"
 #include "runtime/status.h"
 #include "runtime/wait_status.h"
 
@@ -95,10 +96,18 @@ Status run_poststart_hooks(const oci::Config& config, const OpenContainer& conta
   return run_hooks(config.hooks.poststart, "poststart", context);
 }
 
+// In a process of its own, for a caller that has a terminal and signals to serve meanwhile.
+Status forward_aside(NotifySocket& notify, const ProcessIdentity& container) {
+  const pid_t child = fork();
+  if (child < 0) return last_error("fork");
+  if (child == 0) _exit(notify.forward_until_ready(container).ok() ? 0 : 1);
+  return {};
+}
+
 }  // namespace
 
-Status start_container(const std::string& root, const std::string& id) {
-  LITEBOX_ASSIGN(const OpenContainer container, open_container(root, id, true));
+Status start_container(const std::string& root, const std::string& id, bool wait_for_ready) {
+  LITEBOX_ASSIGN(OpenContainer container, open_container(root, id, true));
   switch (container.status) {
     case ContainerStatus::created:
       break;
@@ -112,7 +121,14 @@ Status start_container(const std::string& root, const std::string& id) {
   LITEBOX_ASSIGN(const std::string config_text, container.directory.read_config());
   LITEBOX_ASSIGN(const oci::Config config, oci::parse_config(config_text));
   Status status = run_start_hooks(config, container);
+  std::optional<NotifySocket> notify;
   if (status.ok()) {
+    if (const auto host = notify_socket_of_caller()) {
+      auto listening = NotifySocket::listen(container.directory.path(), *host);
+      if (listening.ok()) notify.emplace(std::move(listening).value());
+      // One that was created without a manager has no such directory.
+      if (!listening.ok() && listening.error().number() != ENOENT) return std::move(listening).error();
+    }
     LITEBOX_ASSIGN(ControlClient client, ControlClient::connect(container.directory.path()));
     auto answer = client.request({{"op", "start"}});
     if (!answer.ok() && monitor_is_gone(answer.error())) return Error("the container ended before its program was executed");
@@ -120,8 +136,14 @@ Status start_container(const std::string& root, const std::string& id) {
     status = run_poststart_hooks(config, container);
   }
   // A start hook that fails leaves nothing to start.
-  if (!status.ok()) (void)end_container(container.directory, container.record);
-  return status;
+  if (!status.ok()) {
+    (void)end_container(container.directory, container.record);
+    return status;
+  }
+  if (!notify) return {};
+  container.directory.unlock();
+  const ProcessIdentity& process = container.record.keeper;
+  return wait_for_ready ? notify->forward_until_ready(process) : forward_aside(*notify, process);
 }
 
 Status kill_container(const std::string& root, const std::string& id, int signal, bool all) {

@@ -60,7 +60,7 @@ Result<int> run_in_foreground(const std::string& root, CreatedContainer& contain
   std::unique_ptr<TerminalRelay> relay;
   if (container.console) relay = std::make_unique<TerminalRelay>(std::move(container.console->master));
   Foreground foreground(container.record.keeper.pid, relay.get());
-  LITEBOX_TRY(start_container(root, container.record.id));
+  LITEBOX_TRY(start_container(root, container.record.id, false));
   const int status = foreground.wait();
   if (relay) relay->drain();
   return exit_code_of(status);
