@@ -42,7 +42,7 @@ asan: asan-build
 	ctest --test-dir $(BUILD)-asan --output-on-failure --label-regex '^unit$$'
 
 test: install format build lint asan rootfs
-	ctest --test-dir $(BUILD) --output-on-failure --label-regex '^(syscalls|security|integration)$$'
+	ctest --test-dir $(BUILD) --output-on-failure --label-regex '^(syscalls|security|integration|engines)$$'
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-asan

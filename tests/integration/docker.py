@@ -1,143 +1,125 @@
 #!/usr/bin/env python3
-"""Debian's dockerd with litebox and with runc as runtimes, side by side: what a user sees must be the same.
+"""Debian's dockerd with litebox and with runc as its runtime, side by side: what a user sees must be the same.
 
-    docker.py --litebox BUILD/litebox --make-rootfs packaging/make-rootfs
+    docker.py --litebox BUILD/litebox --make-rootfs packaging/make-rootfs [--only TEXT]
 
-Starts a dockerd of its own, in mount and network namespaces of its own, and ends it. Needs root.
+Starts two daemons of its own, in mount and network namespaces of their own, and ends them. Needs root.
 """
 import argparse
+import ctypes
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
-TEXT_CASES = {
-    "echo": ["run", "--rm", "IMAGE", "echo", "hello"],
-    "exit status": ["run", "--rm", "IMAGE", "sh", "-c", "exit 7"],
-    "missing file": ["run", "--rm", "IMAGE", "/missing"],
-    "missing program": ["run", "--rm", "IMAGE", "missing"],
-    "not executable": ["run", "--rm", "IMAGE", "/etc/passwd"],
-    "input": ["run", "--rm", "-i", "IMAGE", "cat"],
-    "user": ["run", "--rm", "--user", "1000:1000", "IMAGE", "sh", "-c", "id; touch /x 2>&1"],
-    "read-only volume": ["run", "--rm", "-v", "VOLUME:/data:ro", "IMAGE", "sh", "-c", "ls /data; touch /data/x 2>&1 | wc -l"],
-    "environment": ["run", "--rm", "-e", "A=b", "-w", "/tmp", "IMAGE", "sh", "-c", "echo $A $PWD $HOME"],
-    "read-only root": ["run", "--rm", "--read-only", "IMAGE", "sh", "-c", "touch /x; echo $?"],
-    "pid 1": ["run", "--rm", "IMAGE", "sh", "-c", "echo $$"],
-}
+import docker_rows
+import engine_rows
 
 
-class Engine:
-    def __init__(self, directory, litebox):
-        self.directory = directory
-        self.socket = f"unix://{directory}/docker.sock"
-        (directory / "daemon.json").write_text(json.dumps({
-            "data-root": f"{directory}/data", "exec-root": f"{directory}/exec", "pidfile": f"{directory}/pid",
-            "hosts": [self.socket], "storage-driver": "overlay2", "iptables": False, "bridge": "none",
-            "runtimes": {"litebox": {"path": str(litebox)}},
+class Docker:
+    """A dockerd whose default runtime is `runtime`."""
+
+    def __init__(self, runtime, program, directory):
+        self.runtime = runtime
+        self.directory = directory / runtime
+        self.directory.mkdir()
+        self.socket = f"unix://{self.directory}/docker.sock"
+        self.group = f"litebox-docker-{os.getpid()}-{runtime}"
+        self.volume = self.directory / "volume"
+        self.volume.mkdir()
+        (self.volume / "file").write_text("x")
+        # BuildKit calls "runc", whatever the runtime.
+        self.path = self.directory / "path"
+        self.path.mkdir()
+        (self.path / "runc").symlink_to(program)
+        (self.directory / "daemon.json").write_text(json.dumps({
+            "data-root": f"{self.directory}/data", "exec-root": f"{self.directory}/exec", "pidfile": f"{self.directory}/pid",
+            "hosts": [self.socket], "storage-driver": "overlay2", "live-restore": True, "default-runtime": "under-test",
+            "runtimes": {"under-test": {"path": str(program)}}, "cgroup-parent": "/" + self.group,
         }))
-        self.log = open(directory / "log", "wb")
-        self.process = subprocess.Popen(
-            ["unshare", "-m", "-n", "--propagation", "private", "sh", "-c",
-             f"ip link set lo up; exec dockerd --config-file {directory}/daemon.json"],
+        self.namespace = engine_rows.Namespace()
+        self.log = open(self.directory / "log", "wb")
+        self.daemon = None
+
+    def start(self):
+        environment = {**os.environ, "PATH": f"{self.path}:{os.environ['PATH']}"}
+        self.daemon = subprocess.Popen(
+            self.namespace.enter("dockerd", "--config-file", f"{self.directory}/daemon.json"), env=environment,
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, start_new_session=True)
-        for _ in range(120):
+        for _ in range(240):
             if self.docker("info").returncode == 0:
                 return
-            time.sleep(0.5)
-        raise SystemExit("dockerd does not come up: " + (directory / "log").read_text(errors="replace")[-3000:])
+            if self.daemon.poll() is not None:
+                break
+            time.sleep(0.25)
+        raise engine_rows.Different("dockerd does not come up: " + (self.directory / "log").read_text(errors="replace")[-3000:])
+
+    def kill(self):
+        """Not its containers. Its containerd ends with it, and an ended one that nobody has waited for is alive to dockerd."""
+        containerd = int((self.directory / "exec/containerd/containerd.pid").read_text())
+        self.daemon.kill()
+        self.daemon.wait()
+        os.waitpid(containerd, 0)
+
+    def command(self, *args):
+        return ["/usr/bin/docker", "-H", self.socket, *map(str, args)]
 
     def docker(self, *args, **options):
-        options.setdefault("stdin", subprocess.DEVNULL)
-        return subprocess.run(["/usr/bin/docker", "-H", self.socket, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              timeout=120, check=False, text=True, **options)
+        return engine_rows.run(self.command(*args), **options)
+
+    def inside(self, *command, **options):
+        """A command in the daemon's network."""
+        return engine_rows.run(self.namespace.enter(*command), **options)
+
+    def import_image(self, name, tree, changes=()):
+        with subprocess.Popen(["tar", "-C", tree, "-c", "."], stdout=subprocess.PIPE) as tar:
+            options = [word for change in changes for word in ("-c", change)]
+            imported = self.docker("import", *options, "-", name, stdin=tar.stdout)
+        if imported.returncode != 0:
+            raise engine_rows.Different("docker import: " + imported.stderr)
 
     def close(self):
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(timeout=60)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
+        if self.daemon is not None and self.daemon.poll() is None:
+            containers = self.docker("ps", "-aq").stdout.split()
+            if containers:
+                self.docker("rm", "-f", *containers)
+            self.daemon.send_signal(signal.SIGTERM)
+            try:
+                self.daemon.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                self.daemon.kill()
+                self.daemon.wait()
+        self.namespace.close()
         self.log.close()
-
-
-def with_runtime(args, runtime, image, volume):
-    replaced = [volume.join(arg.split("VOLUME")) if "VOLUME" in arg else arg for arg in args]
-    replaced = [image if arg == "IMAGE" else arg for arg in replaced]
-    return [replaced[0], "--runtime", runtime, "--network", "none", *replaced[1:]]
-
-
-def outcome(engine, args, runtime, image, volume):
-    if "-i" in args:
-        read_end, write_end = os.pipe()
-        os.write(write_end, b"typed\n")
-        os.close(write_end)
-        done = engine.docker(*with_runtime(args, runtime, image, volume), stdin=read_end)
-        os.close(read_end)
-    else:
-        done = engine.docker(*with_runtime(args, runtime, image, volume))
-    return done.returncode, done.stdout
-
-
-def detached(engine, runtime, image):
-    """run -d, logs, exec, stop with a handler, rm."""
-    done = engine.docker("run", "-d", "--runtime", runtime, "--network", "none", image, "sh", "-c",
-                         "trap 'echo ended; exit 9' TERM; echo started; while :; do sleep 0.1; done")
-    identity = done.stdout.strip()
-    seen = [done.returncode]
-    for _ in range(50):
-        if "started" in engine.docker("logs", identity).stdout:
-            break
-        time.sleep(0.1)
-    inside = engine.docker("exec", identity, "sh", "-c", "echo exec; exit 4")
-    seen += [inside.returncode, inside.stdout, engine.docker("stop", identity).returncode]
-    seen.append(engine.docker("inspect", "-f", "{{.State.ExitCode}} {{.State.Status}}", identity).stdout)
-    seen += [engine.docker("logs", identity).stdout, engine.docker("rm", identity).returncode]
-    return seen
+        engine_rows.remove_cgroups(self.group)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--litebox", required=True, type=pathlib.Path)
     parser.add_argument("--make-rootfs", required=True, type=pathlib.Path)
+    parser.add_argument("--only", help="the rows whose title contains this")
     options = parser.parse_args()
+    engine_rows.end_in_order()
     if os.geteuid() != 0:
         sys.exit("docker.py: dockerd needs root")
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="litebox-docker-"))
-    failures = []
-    engine = None
-    try:
-        volume = directory / "volume"
-        volume.mkdir()
-        (volume / "file").write_text("x")
-        engine = Engine(directory, options.litebox.resolve())
-        for variant in ("busybox", "debian"):
-            root = directory / variant
-            subprocess.run([options.make_rootfs, variant, root], check=True)
-            with subprocess.Popen(["tar", "-C", root, "-c", "."], stdout=subprocess.PIPE) as tar:
-                imported = engine.docker("import", "-", f"{variant}:test", stdin=tar.stdout)
-            if imported.returncode != 0:
-                raise SystemExit("docker import: " + imported.stderr)
-            for name, args in TEXT_CASES.items():
-                native, ours = (outcome(engine, args, runtime, f"{variant}:test", str(volume)) for runtime in ("runc", "litebox"))
-                if native != ours:
-                    failures.append(f"{variant}, {name}: runc {native!r}, litebox {ours!r}")
-                else:
-                    print(f"same: {variant}, {name}: {ours!r}", flush=True)
-            native, ours = (detached(engine, runtime, f"{variant}:test") for runtime in ("runc", "litebox"))
-            if native != ours:
-                failures.append(f"{variant}, detached: runc {native!r}, litebox {ours!r}")
-            else:
-                print(f"same: {variant}, run -d, logs, exec, stop, rm: {ours!r}", flush=True)
-    finally:
-        if engine is not None:
-            engine.close()
-        subprocess.run(["rm", "-rf", "--one-file-system", directory], check=False)
-    for failure in failures:
-        print("DIFFERS: " + failure, file=sys.stderr)
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: see Docker.kill
+    engines = []
+    with engine_rows.Directory("litebox-docker-") as directory:
+        try:
+            subprocess.run([options.make_rootfs, "busybox", directory / "busybox"], check=True)
+            for runtime, program in (("runc", shutil.which("runc")), ("litebox", options.litebox.resolve())):
+                engines.append(Docker(runtime, program, directory))
+                engines[-1].start()
+                engines[-1].import_image("busybox:test", directory / "busybox", ['CMD ["/bin/sh"]', "ENV PATH=/usr/sbin:/usr/bin:/sbin:/bin"])
+            failures = engine_rows.compare("docker", docker_rows.ROWS, *engines, only=options.only)
+        finally:
+            for engine in engines:
+                engine.close()
     return 1 if failures else 0
 
 
