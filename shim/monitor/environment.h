@@ -7,7 +7,8 @@
 
 namespace litebox::monitor {
 
-// `variables` as "NAME=value", each name once: in the place where it first stood, with the value that came last, as runc has it.
+// `variables` as "NAME=value", each name once: in the place where it first stood, with the value that came last, as runc has
+// it.
 std::vector<std::string> merge_environment(const std::vector<std::string>& variables);
 
 // The value of `name`, or null.
