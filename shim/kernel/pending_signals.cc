@@ -1,5 +1,6 @@
 #include "shim/kernel/pending_signals.h"
 
+#include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -8,8 +9,12 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <cstdlib>
 #include <list>
+#include <memory>
 #include <mutex>
+#include <optional>
+#include <string>
 #include <thread>
 
 namespace litebox::kernel {
@@ -19,6 +24,13 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto kFirstCheck = std::chrono::milliseconds(1);
 constexpr auto kSlowestCheck = std::chrono::milliseconds(40);
+// Where many calls block they are looked at less often, so that it takes a small part of a processor's time.
+constexpr auto kSlowestCheckOfEach = std::chrono::microseconds(500);
+constexpr size_t kSectionLimit = 1024;
+// Where more calls block, a guest that sends signals in a loop must not have them looked at all the time.
+constexpr size_t kHurriedSections = 8;
+
+thread_local bool may_block = true;
 
 // Sent to the monitor's own threads, to make a system call return; its handler does nothing.
 int wake_signal() { return SIGRTMAX - 1; }
@@ -33,6 +45,13 @@ struct Section {
   int interruption = 0;  // once not 0, the worker is woken at every check until it leaves
 };
 
+int interruption_of(HostPid guest) {
+  const auto state = signal_state_of(guest);
+  if (!state.ok()) return EINTR;
+  if (may_be_interrupted(*state)) return kRestartCall;
+  return state->threads > 1 && is_awaited_by_group_stop(guest) ? kRestartCall : 0;
+}
+
 // The one thread that looks at the signals of all guests with a blocked call.
 class Watcher {
  public:
@@ -41,8 +60,10 @@ class Watcher {
     return *watcher;
   }
 
-  std::list<Section>::iterator enter(HostPid guest) {
+  // Nothing when too many calls block already.
+  std::optional<std::list<Section>::iterator> enter(HostPid guest) {
     const std::scoped_lock lock(mutex_);
+    if (sections_.size() >= kSectionLimit) return std::nullopt;
     if (!started_) {
       start();
       started_ = true;
@@ -62,6 +83,16 @@ class Watcher {
   int interruption(std::list<Section>::iterator section) {
     const std::scoped_lock lock(mutex_);
     return section->interruption;
+  }
+
+  void hurry() {
+    const std::scoped_lock lock(mutex_);
+    if (sections_.size() > kHurriedSections) return;
+    for (Section& section : sections_) {
+      section.interval = kFirstCheck;
+      section.next_check = Clock::now() + kFirstCheck;
+    }
+    changed_.notify_one();
   }
 
  private:
@@ -94,17 +125,15 @@ class Watcher {
     }
   }
 
-  static void check(Section& section) {
-    if (section.interruption == 0) {
-      const auto state = signal_state_of(section.guest);
-      section.interruption = state.ok() ? interruption_of(*state) : EINTR;
-    }
+  void check(Section& section) const {
+    if (section.interruption == 0) section.interruption = interruption_of(section.guest);
     if (section.interruption != 0) {
       // The worker may be about to enter its call: it is woken again until it has left.
       syscall(SYS_tgkill, getpid(), section.worker, wake_signal());
       section.interval = kFirstCheck;
     } else {
-      section.interval = std::min<Clock::duration>(section.interval * 2, kSlowestCheck);
+      const auto slowest = std::max<Clock::duration>(kSlowestCheck, kSlowestCheckOfEach * sections_.size());
+      section.interval = std::min<Clock::duration>(section.interval * 2, slowest);
     }
     section.next_check = Clock::now() + section.interval;
   }
@@ -133,17 +162,29 @@ Result<SignalState> signal_state_of(HostPid thread) {
   return parse_signal_state(status);
 }
 
-int interruption_of(const SignalState& state) {
-  // complete_signal() marks the thread that a signal was sent to, and the only thread of a process, for certain. For a
-  // process of several threads it marks one of them, and nothing tells which.
-  if ((state.pending & ~state.blocked) != 0) return kRestartCall;
-  if ((state.shared_pending & ~state.blocked) != 0) return state.threads == 1 ? kRestartCall : EINTR;
-  return 0;
+bool may_be_interrupted(const SignalState& state) { return ((state.pending | state.shared_pending) & ~state.blocked) != 0; }
+
+// A thread that is in no uninterruptible wait, as calls of the monitor's are, has followed.
+bool is_awaited_by_group_stop(HostPid thread) {
+  const std::string tasks = "/proc/" + std::to_string(thread.value()) + "/task";
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(tasks.c_str()), ::closedir);
+  if (directory == nullptr) return false;
+  while (const dirent* entry = ::readdir(directory.get())) {
+    const int sibling = std::atoi(entry->d_name);
+    if (sibling <= 0 || sibling == thread.value()) continue;
+    const auto status = ProcessStatus::of(HostPid(sibling));
+    const char state = status.ok() ? status->state() : 'X';
+    if (state == 'T') return true;
+    if (state == 'R' || state == 'S') return false;
+  }
+  return false;
 }
 
 Result<int64_t> run_interruptibly(HostPid thread, const std::function<int64_t()>& work) {
   Watcher& watcher = Watcher::instance();
-  const auto section = watcher.enter(thread);
+  const auto entered = may_block ? watcher.enter(thread) : std::nullopt;
+  if (!entered) return Error(ENOMEM);
+  const auto section = *entered;
   sigset_t wake;
   sigemptyset(&wake);
   sigaddset(&wake, wake_signal());
@@ -157,5 +198,9 @@ Result<int64_t> run_interruptibly(HostPid thread, const std::function<int64_t()>
   if (result < 0) return Error(static_cast<int>(-result));
   return result;
 }
+
+void allow_blocking(bool allowed) { may_block = allowed; }
+
+void expect_signals() { Watcher::instance().hurry(); }
 
 }  // namespace litebox::kernel

@@ -14,9 +14,8 @@
 
 namespace litebox::kernel {
 
-// ERESTARTSYS of include/linux/errno.h. As the answer to a notification it makes the kernel do what it does for any
-// interrupted call: repeat it after a handler with SA_RESTART (or none), or fail with EINTR. Only where the thread certainly
-// has a signal to handle on its way out, or the number itself would reach the program.
+// ERESTARTSYS of include/linux/errno.h: how a call ends that a signal interrupts. The kernel decides what becomes of it
+// (shim/monitor/interruption.h): it is repeated after a handler with SA_RESTART, or none, and else fails with EINTR.
 inline constexpr int kRestartCall = 512;
 // ERESTARTNOHAND: the same for calls that SA_RESTART does not repeat (signal(7)): EINTR after any handler.
 inline constexpr int kRestartCallUnlessHandled = 514;
@@ -35,13 +34,23 @@ Result<SignalState> parse_signal_state(const ProcessStatus& status);
 // ESRCH when the thread has ended.
 Result<SignalState> signal_state_of(HostPid thread);
 
-// The errno with which a blocked call of such a thread ends now: 0 (nothing pending), kRestartCall, or EINTR where a signal
-// is pending for the process but the kernel may have chosen another thread to handle it.
-int interruption_of(const SignalState& state);
+// Whether a thread in this state has, or may have, a signal to handle. One that is pending for a process of several threads
+// is handled by the first that comes out of its call, whichever the kernel has chosen (kernel/signal.c complete_signal()).
+bool may_be_interrupted(const SignalState& state);
+
+// Whether the other threads of this one's process have stopped already (SIGSTOP, SIGTSTP, ...) and wait for it to follow.
+bool is_awaited_by_group_stop(HostPid thread);
 
 // Runs `work` in the calling thread: one system call that may block, returning its result or -errno. It is interrupted when
-// `thread` gets a signal to handle, or ends; the error is then interruption_of's (EINTR for a thread that has ended).
-// Any other error is the call's own. A call that returns EINTR for other reasons is repeated.
+// `thread` gets a signal to handle, or its process stops, with kRestartCall; or when it ends, with EINTR. Any other error is
+// the call's own. A call that returns EINTR for other reasons is repeated. ENOMEM: more than 1024 calls block already, or the
+// calling thread may not block.
 Result<int64_t> run_interruptibly(HostPid thread, const std::function<int64_t()>& work);
+
+// Whether the calling thread may block for guests: somebody else answers other calls meanwhile.
+void allow_blocking(bool allowed);
+
+// Signals are about to be sent: they are looked for soon.
+void expect_signals();
 
 }  // namespace litebox::kernel

@@ -27,7 +27,8 @@ Result<ProcessStatus> ProcessStatus::of(HostPid thread) {
   return ProcessStatus(std::move(text));
 }
 
-Result<uint64_t> ProcessStatus::number(std::string_view name, int base) const {
+// The text of a line after its name and the blanks that follow; empty when there is none.
+std::string_view ProcessStatus::value_of(std::string_view name) const {
   const std::string_view text = text_;
   for (size_t at = 0; at < text.size();) {
     const size_t end = std::min(text.find('\n', at), text.size());
@@ -35,13 +36,22 @@ Result<uint64_t> ProcessStatus::number(std::string_view name, int base) const {
     at = end + 1;
     if (line.size() <= name.size() || !line.starts_with(name) || line[name.size()] != ':') continue;
     const size_t start = line.find_first_not_of(" \t", name.size() + 1);
-    uint64_t value = 0;
-    if (start == std::string_view::npos) break;
-    const auto [rest, error] = std::from_chars(line.data() + start, line.data() + line.size(), value, base);
-    if (error != std::errc() || rest == line.data() + start) break;
-    return value;
+    return start == std::string_view::npos ? std::string_view() : line.substr(start);
   }
-  return Error(EIO);
+  return {};
+}
+
+Result<uint64_t> ProcessStatus::number(std::string_view name, int base) const {
+  const std::string_view text = value_of(name);
+  uint64_t value = 0;
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  if (error != std::errc() || rest == text.data()) return Error(EIO);
+  return value;
+}
+
+char ProcessStatus::state() const {
+  const std::string_view text = value_of("State");
+  return text.empty() ? '\0' : text.front();
 }
 
 }  // namespace litebox::kernel

@@ -18,8 +18,12 @@ class ProcessStatus {
 
   // The first number of a line, which is named without its colon; EIO when there is none.
   Result<uint64_t> number(std::string_view name, int base = 10) const;
+  // The letter of the line "State" (R, S, D, T, t, Z, X), or 0.
+  char state() const;
 
  private:
+  std::string_view value_of(std::string_view name) const;
+
   std::string text_;
 };
 

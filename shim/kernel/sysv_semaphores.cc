@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "shim/kernel/pending_signals.h"
+
 namespace litebox::kernel {
 namespace {
 
@@ -118,7 +120,11 @@ Status SysvSemaphores::operate(const IpcCaller& caller, int id, std::vector<semb
   lock.lock();
   if (waiter.done) return std::move(*waiter.done);
   set->waiters.remove(&waiter);
-  return Error(passed.ok() ? EAGAIN : EINTR);  // never restarted, whatever the handler's flags (signal(7))
+  if (passed.ok()) return Error(EAGAIN);
+  if (passed.error().number() != kRestartCall) return std::move(passed).error();
+  // Never restarted, whatever the handler's flags (signal(7)); but another thread of the process may take the signal.
+  const auto state = signal_state_of(caller.thread);
+  return Error(state.ok() && state->threads > 1 && !timeout ? kRestartCallUnlessHandled : EINTR);
 }
 
 Status SysvSemaphores::remember_exit(Set& set, HostPid process) {

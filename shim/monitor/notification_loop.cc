@@ -4,54 +4,30 @@
 #include <string>
 
 #include "base/log.h"
+#include "shim/kernel/pending_signals.h"
 #include "shim/kernel/pidfd.h"
+#include "shim/monitor/interruption.h"
 #include "shim/monitor/trace.h"
 #include "shim/syscalls/dispatch.h"
 
 namespace litebox::monitor {
-namespace {
-
-thread_local bool has_role = false;
-
-}  // namespace
-
 NotificationLoop::NotificationLoop(kernel::World& world, const Listener& listener, ExecService& execs, Tracer& tracer)
-    : world_(world), listener_(listener), execs_(execs), tracer_(tracer) {}
-
-void NotificationLoop::start() {
-  std::thread([this] { run(); }).detach();
-}
+    : world_(world), listener_(listener), execs_(execs), tracer_(tracer), role_(listener.get(), [this] { run(); }) {}
 
 void NotificationLoop::run() {
-  while (true) {
-    if (!has_role) {
-      std::unique_lock<std::mutex> lock(role_mutex_);
-      ++idle_;
-      role_free_.wait(lock, [this] { return !received_; });
-      --idle_;
-      received_ = true;
-      has_role = true;
-    }
+  while (role_.take()) {
     const auto notification = listener_.receive();
     if (!notification.ok()) {
       if (notification.error().number() == ENODEV) return;  // no guest is left, and none can come
       continue;
     }
+    role_.received();
     handle(*notification);
   }
 }
 
 void NotificationLoop::while_blocking(const std::function<void()>& work) {
-  if (has_role) {
-    has_role = false;
-    const std::lock_guard<std::mutex> guard(role_mutex_);
-    received_ = false;
-    if (idle_ == 0) {
-      std::thread([this] { run(); }).detach();
-    } else {
-      role_free_.notify_one();
-    }
-  }
+  kernel::allow_blocking(role_.give_up());
   work();
 }
 
@@ -114,7 +90,7 @@ void NotificationLoop::apply(syscalls::Reply& reply, const WaitingCall& call, Ho
   using syscalls::Reply;
   // A failing answer means that the task has died, which needs none.
   if (const auto* value = std::get_if<Reply::Value>(&reply.kind())) {
-    (void)listener_.answer(call.notification_id, value->value);
+    answer(call, value->value);
   } else if (auto* install = std::get_if<Reply::InstallFd>(&reply.kind())) {
     // Our own copy goes before the guest goes on: it would keep a pipe's end open, or a lock held, a moment too long.
     const auto installed = listener_.install(call.notification_id, install->fd.get(), install->close_on_exec);
@@ -131,6 +107,15 @@ void NotificationLoop::apply(syscalls::Reply& reply, const WaitingCall& call, Ho
   } else if (auto* exec = std::get_if<Reply::Exec>(&reply.kind())) {
     execs_.begin_exec(call, process, std::move(*exec));
   }
+}
+
+void NotificationLoop::answer(const WaitingCall& call, int64_t value) {
+  if (!is_restart_code(value)) {
+    (void)listener_.answer(call.notification_id, value);
+    return;
+  }
+  const Status interrupted = interrupt_call(listener_, call, value);
+  if (!interrupted.ok() && interrupted.error().number() == EPERM) tracer_.interrupt(call, value);
 }
 
 }  // namespace litebox::monitor

@@ -1,19 +1,18 @@
 // Receives notifications and has them answered.
 //
-// One thread at a time has the receiver's role and handles what it receives itself: a hand-over to another thread would cost
-// a context switch. A handler that may block gives the role to another thread first (while_blocking).
+// Whoever has received one handles it (receiver_role.h). A handler that may block gives the receiver's role to another thread
+// first (while_blocking).
 #pragma once
 
-#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <thread>
 #include <unordered_set>
 
 #include "shim/kernel/world.h"
 #include "shim/monitor/exec_service.h"
 #include "shim/monitor/listener.h"
+#include "shim/monitor/receiver_role.h"
 #include "shim/monitor/thread_cache.h"
 #include "shim/syscalls/call.h"
 
@@ -24,7 +23,7 @@ class NotificationLoop final : public syscalls::Monitor {
   NotificationLoop(kernel::World& world, const Listener& listener, ExecService& execs, Tracer& tracer);
 
   // Starts the first receiver. Its threads end with the process.
-  void start();
+  void start() { role_.start(); }
 
   void while_blocking(const std::function<void()>& work) override;
 
@@ -36,6 +35,7 @@ class NotificationLoop final : public syscalls::Monitor {
   void run();
   void handle(const seccomp_notif& notification);
   void apply(syscalls::Reply& reply, const WaitingCall& call, HostPid process);
+  void answer(const WaitingCall& call, int64_t value);
   bool is_direct_child(HostPid process);
 
   kernel::World& world_;
@@ -43,11 +43,7 @@ class NotificationLoop final : public syscalls::Monitor {
   ExecService& execs_;
   Tracer& tracer_;
   ThreadCache threads_;
-
-  std::mutex role_mutex_;
-  std::condition_variable role_free_;
-  bool received_ = false;  // some thread has the receiver's role
-  int idle_ = 0;           // threads that wait for it
+  ReceiverRole role_;
 
   std::mutex children_mutex_;
   std::unordered_set<HostPid> direct_children_;

@@ -3,7 +3,6 @@
 // The thread's wait is ended with a dummy answer while a ptrace stop is pending; in the stop its registers are exchanged, and
 // it is let go at the blob's nudge entry. When the call is done the blob reports the result by a hypercall, upon which the
 // monitor puts the thread's own registers back, result included, and lets it go where it was. Nothing is kept in the guest.
-// The order of steps is that of reference measurements: SEIZE, INTERRUPT, answer, wait, SETREGS, DETACH.
 #pragma once
 
 #include <sys/user.h>
@@ -12,19 +11,11 @@
 #include <cstdint>
 #include <functional>
 
-#include "base/ids.h"
 #include "base/result.h"
 #include "shim/monitor/listener.h"
+#include "shim/monitor/stopped_thread.h"
 
 namespace litebox::monitor {
-
-// What a nudge needs to know about the waiting call.
-struct WaitingCall {
-  HostPid thread;
-  bool direct_child = false;  // of this process: its exit is reaped elsewhere
-  uint64_t notification_id = 0;
-  uint64_t instruction_pointer = 0;
-};
 
 // Stops the thread, hands its registers to `change`, and lets it go with what `change` made of them (orig_rax is set so that
 // no call is restarted). ESRCH: the thread has died. EPERM: it may not be traced (a guest traces it); the call then has

@@ -112,6 +112,8 @@ void Tracer::take_jobs() {
   for (Job& job : jobs) {
     if (auto* exchange = std::get_if<Exchange>(&job)) {
       start_exchange(*exchange);
+    } else if (const auto* interruption = std::get_if<Interruption>(&job)) {
+      start_interruption(*interruption);
     } else if (auto& request = std::get<Request>(job); request.number == SYS_ptrace) {
       on_ptrace(request);
     } else {

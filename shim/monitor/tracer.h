@@ -40,6 +40,8 @@ class Tracer {
   void submit(const syscalls::Call& call);
   // exchange_registers() for a thread that the tracing thread has seized. The notification is answered in any case.
   void exchange(const WaitingCall& call, std::function<void(user_regs_struct&)> change, ExchangeEnd end);
+  // interrupt_call() for such a thread.
+  void interrupt(const WaitingCall& call, int64_t answer) { post(Interruption{call, answer}); }
   // The wait status of a traced child of this process that the tracing thread has reaped; once.
   std::optional<int> reaped_status(HostPid child);
 
@@ -66,7 +68,11 @@ class Tracer {
     HostPid thread;
     PendingExchange pending;
   };
-  using Job = std::variant<Request, Exchange>;
+  struct Interruption {
+    WaitingCall call;
+    int64_t answer;
+  };
+  using Job = std::variant<Request, Exchange, Interruption>;
   // The end of a tracee that its tracer has to collect.
   struct Ended {
     HostPid thread, process;
@@ -109,6 +115,7 @@ class Tracer {
 
   // tracer_nudge.cc: what tracees do for the monitor
   void start_exchange(Exchange& exchange);
+  void start_interruption(const Interruption& interruption);
   bool finish_exchange(Tracee& tracee, int status);
   void hide(Tracee& tracee);
   void requeue(const Tracee& tracee, int signal) const;

@@ -7,6 +7,7 @@
 #include <csignal>
 
 #include "shim/kernel/ptrace_stop.h"
+#include "shim/monitor/interruption.h"
 #include "shim/monitor/tracer.h"
 
 namespace litebox::monitor {
@@ -55,6 +56,19 @@ void Tracer::start_exchange(Exchange& exchange) {
     return;
   }
   (void)listener_.answer(id, -EINTR);
+}
+
+// A call that waited here, or of a thread that was seized when it was to be interrupted. The interrupt shows in no way.
+void Tracer::start_interruption(const Interruption& interruption) {
+  const WaitingCall& call = interruption.call;
+  if (Tracee* tracee = find(call.thread)) {
+    tracee->swallow_trap = ::ptrace(PTRACE_INTERRUPT, call.thread.value(), 0, 0) == 0;
+    (void)listener_.answer(call.notification_id, tracee->swallow_trap ? interruption.answer : -EINTR);
+  } else if (kicked_.count(call.thread) != 0) {
+    (void)listener_.answer(call.notification_id, interruption.answer);  // its interrupt is on its way
+  } else if (!interrupt_call(listener_, call, interruption.answer).ok()) {
+    (void)listener_.answer(call.notification_id, -EINTR);
+  }
 }
 
 // True if the stop was the exchange's.

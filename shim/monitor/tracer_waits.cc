@@ -14,6 +14,7 @@
 #include <string>
 
 #include "shim/kernel/pending_signals.h"
+#include "shim/kernel/pidfd.h"
 #include "shim/monitor/tracer.h"
 #include "shim/syscalls/targets.h"
 
@@ -32,6 +33,13 @@ std::vector<HostPid> native_children(HostPid process) {
     for (pid_t child = 0; file >> child;) children.emplace_back(child);
   }
   return children;
+}
+
+bool is_own_child(HostPid process) {
+  const auto pidfd = kernel::open_pidfd(process);
+  if (!pidfd.ok()) return false;
+  const auto parent = kernel::parent_process(pidfd->get(), process);
+  return parent.ok() && parent->value() == ::getpid();
 }
 
 // The process behind one of a process's own pidfds, 0 when it is none.
@@ -221,9 +229,12 @@ void Tracer::check_waits() {
       continue;
     }
     const auto signals = kernel::signal_state_of(wait->thread);
-    const int interruption = signals.ok() ? kernel::interruption_of(*signals) : EINTR;
-    if (interruption != 0) answer(*wait, -interruption);
-    if (interruption != 0 || try_wait(*wait)) {
+    const bool interrupted = !signals.ok() || kernel::may_be_interrupted(*signals);
+    if (interrupted) {
+      const WaitingCall call{wait->thread, is_own_child(wait->process), wait->id, 0};
+      start_interruption({call, -kernel::kRestartCall});
+    }
+    if (interrupted || try_wait(*wait)) {
       wait = waits_.erase(wait);
       continue;
     }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "shim/kernel/pending_signals.h"
 #include "shim/kernel/pidfd.h"
 #include "shim/kernel/signals.h"
 #include "shim/syscalls/targets.h"
@@ -58,6 +59,7 @@ struct Receivers {
 };
 
 Receivers receivers_among(const Call& call, const std::vector<HostPid>& targets, int signal) {
+  kernel::expect_signals();
   Receivers receivers;
   for (const HostPid target : targets) {
     const Status status = check_may_send(call, target, signal);
@@ -106,6 +108,7 @@ Status check_may_send(const Call& call, HostPid process, int signal) {
 Reply send_to_process(const Call& call, HostPid process, const OutgoingSignal& signal) {
   LITEBOX_CHECK_REPLY(check_may_send(call, process, signal.number));
   if (signal.number == 0 || immune(call, process, signal.number)) return Reply::success();
+  kernel::expect_signals();
   if (!guest_reaches(call, process)) return Reply::from(send_by_monitor(call, process, signal));
   const Arguments arguments{
       word(process), word(signal.number), signal.information ? signal.address.value() : call.raw(2), call.raw(3), 0, 0};
@@ -115,6 +118,7 @@ Reply send_to_process(const Call& call, HostPid process, const OutgoingSignal& s
 Reply send_to_thread(const Call& call, HostPid process, HostPid thread, const OutgoingSignal& signal) {
   LITEBOX_CHECK_REPLY(check_may_send(call, process, signal.number));
   if (signal.number == 0 || immune(call, process, signal.number)) return Reply::success();
+  kernel::expect_signals();
   if (!guest_reaches(call, process)) {
     if (signal.information) return Reply::from(send_by_monitor(call, thread, signal));
     const long sent = ::syscall(SYS_tgkill, process.value(), thread.value(), signal.number);

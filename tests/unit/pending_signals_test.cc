@@ -5,8 +5,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
+#include <string>
 #include <thread>
+#include <vector>
 
 namespace litebox::kernel {
 namespace {
@@ -37,11 +40,10 @@ TEST(PendingSignals, RefusesStatusWithoutFields) {
 }
 
 TEST(PendingSignals, Interruption) {
-  EXPECT_EQ(interruption_of({.pending = 0, .shared_pending = 0, .blocked = 0}), 0);
-  EXPECT_EQ(interruption_of({.pending = 2, .shared_pending = 0, .blocked = 0, .threads = 4}), kRestartCall);
-  EXPECT_EQ(interruption_of({.pending = 2, .shared_pending = 8, .blocked = 10, .threads = 4}), 0);
-  EXPECT_EQ(interruption_of({.pending = 0, .shared_pending = 8, .blocked = 2, .threads = 1}), kRestartCall);
-  EXPECT_EQ(interruption_of({.pending = 0, .shared_pending = 8, .blocked = 2, .threads = 2}), EINTR);
+  EXPECT_FALSE(may_be_interrupted({.pending = 0, .shared_pending = 0, .blocked = 0}));
+  EXPECT_TRUE(may_be_interrupted({.pending = 2, .shared_pending = 0, .blocked = 0}));
+  EXPECT_FALSE(may_be_interrupted({.pending = 2, .shared_pending = 8, .blocked = 10}));
+  EXPECT_TRUE(may_be_interrupted({.pending = 0, .shared_pending = 8, .blocked = 2}));
 }
 
 // A process that stands for a guest in a notification: it takes no signal while it is stopped.
@@ -121,6 +123,44 @@ TEST_F(Interruptible, IsInterruptedByTheGuestsEnd) {
   });
   EXPECT_EQ(run_interruptibly(guest.pid(), [this] { return read_byte(pipe_[0]); }).error().number(), EINTR);
   killer.join();
+}
+
+TEST_F(Interruptible, IsInterruptedWhenSignalsAreExpected) {
+  Guest guest;
+  std::thread sender([&guest] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    expect_signals();
+    guest.send(SIGUSR1);
+  });
+  EXPECT_EQ(run_interruptibly(guest.pid(), [this] { return read_byte(pipe_[0]); }).error().number(), kRestartCall);
+  sender.join();
+}
+
+TEST_F(Interruptible, RefusesWhereNobodyElseAnswers) {
+  Guest guest;
+  allow_blocking(false);
+  EXPECT_EQ(run_interruptibly(guest.pid(), [this] { return read_byte(pipe_[0]); }).error().number(), ENOMEM);
+  allow_blocking(true);
+}
+
+TEST_F(Interruptible, LimitsHowManyBlock) {
+  Guest guest;
+  std::atomic<int> refused = 0;
+  std::atomic<int> begun = 0;
+  std::vector<std::thread> threads;
+  constexpr int kLimit = 1024;
+  for (int i = 0; i < kLimit + 1; ++i) {
+    threads.emplace_back([&] {
+      ++begun;
+      const auto result = run_interruptibly(guest.pid(), [this] { return read_byte(pipe_[0]); });
+      if (!result.ok() && result.error().number() == ENOMEM) ++refused;
+    });
+  }
+  while (begun < kLimit + 1 || refused == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  const std::string bytes(kLimit, 'x');  // one for each
+  ASSERT_EQ(write(pipe_[1], bytes.data(), bytes.size()), kLimit);
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(refused, 1);
 }
 
 TEST_F(Interruptible, IgnoresSignalsOfTheMonitor) {

@@ -308,6 +308,7 @@ void* wait_in_thread(void* argument) {
 }
 
 pid_t other_thread = 0;
+siginfo_t told;
 void* wait_for_signal(void* argument) {
   const auto* ready = static_cast<const Pipe*>(argument);
   sigset_t set;
@@ -316,9 +317,7 @@ void* wait_for_signal(void* argument) {
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   other_thread = thread_id();
   ready->go();
-  siginfo_t info;
-  sigwaitinfo(&set, &info);
-  show_info("thread", info);
+  sigwaitinfo(&set, &told);
   return nullptr;
 }
 
@@ -334,6 +333,7 @@ void threads() {
   TRY(queue_to_thread(getpid(), other_thread, 0, &info));
   TRY(tgkill_raw(getpid(), other_thread, SIGUSR1));
   pthread_join(thread, nullptr);
+  show_info("thread", told);
   // What the C library itself sends its threads, and what it looks at: the sender must be getpid().
   if (getpid() == 1) return;
   pthread_create(&thread, nullptr, wait_in_thread, const_cast<Pipe*>(&ready));
