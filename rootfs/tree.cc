@@ -121,7 +121,8 @@ Result<std::string> Tree::path_of(const Subject& /*subject*/, const Location& ta
   }
   // Moved out of its mount, or never in one (locate).
   auto path = location.node->path_in_file_system();
-  if (path.ok() && path->starts_with('/')) return "(unreachable)" + *path;
+  // What memfd_create(2) has made has a name that is in no tree, and reachable for none (fs/d_path.c simple_dname()).
+  if (path.ok() && path->starts_with('/') && !path->starts_with("/memfd:")) return "(unreachable)" + *path;
   return path;
 }
 

@@ -9,7 +9,7 @@
 
 namespace litebox::abi {
 
-constexpr uint32_t kAbiVersion = 2;
+constexpr uint32_t kAbiVersion = 3;
 
 // Lower bases collide with the address spaces that TSan and MSan reserve.
 constexpr uint64_t kBlobBase = 0x7ea000000000;
@@ -42,8 +42,11 @@ struct Launch {
   uint64_t random_seed;  // for the placement of PIE images and brk; 0: no randomisation (ADDR_NO_RANDOMIZE)
   char comm[16];
   uint32_t traced;  // make kHypercallReady before the program begins
-  uint32_t reserved;
+  uint32_t clears;  // what must not reach a program that gains privileges (kClears...)
 };
+
+constexpr uint32_t kClearsDeathSignal = 1;  // PR_SET_PDEATHSIG
+constexpr uint32_t kClearsPersonality = 2;  // PER_CLEAR_ON_SETID
 
 // The largest Launch with its strings: a path, a shebang line and another path.
 constexpr uint32_t kLaunchCapacity = sizeof(Launch) + 3UL * 4096UL;

@@ -2,6 +2,7 @@
 
 #include <asm/errno.h>
 #include <linux/mman.h>
+#include <linux/personality.h>
 #include <linux/prctl.h>
 
 #include "shim/guest/elf_file.h"
@@ -44,6 +45,15 @@ void describe(const Image& program, const Vectors& vectors, uint64_t heap) {
   call(__NR_prctl, PR_SET_MM, PR_SET_MM_MAP, address_of(&map), sizeof(map), 0);
 }
 
+// begin_new_exec(): what the caller has chosen and a program with more privileges must not inherit.
+void clear_choices(uint32_t clears) {
+  constexpr uint64_t kAskOnly = 0xffffffff;
+  if ((clears & abi::kClearsDeathSignal) != 0) call(__NR_prctl, PR_SET_PDEATHSIG, 0);
+  if ((clears & abi::kClearsPersonality) == 0) return;
+  const auto persona = static_cast<uint64_t>(call(__NR_personality, kAskOnly));
+  if ((persona & PER_CLEAR_ON_SETID) != 0) call(__NR_personality, persona & ~static_cast<uint64_t>(PER_CLEAR_ON_SETID));
+}
+
 // Where the heap begins, as load_elf_binary() and arch_randomize_brk() place it.
 uint64_t heap_of(const Image& program, bool has_interpreter, Random& random) {
   const bool moved = !program.fixed_address && !has_interpreter;
@@ -67,6 +77,7 @@ extern "C" Start load_program(uint64_t* stack, abi::Launch* launch) {
   check(answer);
   if (launch->version != abi::kAbiVersion) fail(-EPROTO);
 
+  clear_choices(launch->clears);
   const bool has_interpreter = launch->interpreter_fd >= 0;
   Random random(launch->random_seed);
   Image program = {};

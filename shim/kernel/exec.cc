@@ -29,12 +29,23 @@ rootfs::Subject reader(const rootfs::Subject& subject) {
   return {all_powerful, subject.thread_group, subject.thread, subject.umask};
 }
 
-// A file that may be executed: regular, executable for the subject, not on a noexec mount; opened for reading.
+// Whether somebody has the file open for writing (deny_write_access()): then it takes no read lease. Where leases are not to be
+// had, nobody is known to.
+bool is_open_for_writing(int fd) {
+  if (::fcntl(fd, F_SETLEASE, F_RDLCK) != 0) return errno == EAGAIN;
+  (void)::fcntl(fd, F_SETLEASE, F_UNLCK);
+  return false;
+}
+
+// A file that may be executed: regular, executable for the subject, not on a noexec mount, written by nobody; opened for
+// reading.
 Result<Fd> open_executable(const rootfs::Subject& subject, const rootfs::Location& location) {
   if (!S_ISREG(location.node->type())) return Error(EACCES);
   if (location.mount->flags.no_exec) return Error(EACCES);
   LITEBOX_TRY(location.node->check_access(subject, X_OK));
-  return location.node->open(reader(subject), O_RDONLY | O_CLOEXEC);
+  LITEBOX_ASSIGN(Fd file, location.node->open(reader(subject), O_RDONLY | O_CLOEXEC));
+  if (is_open_for_writing(file.get())) return Error(ETXTBSY);
+  return file;
 }
 
 Result<std::string> read_header(int fd) {
@@ -60,18 +71,16 @@ Result<Shebang> parse_shebang(const std::string& header) {
   const size_t newline = header.find('\n');
   // A full buffer without a newline: the line goes on in the file.
   const bool cut = newline == std::string::npos && header.size() == kHeaderSize;
-  std::string line = header.substr(2, newline == std::string::npos ? std::string::npos : newline - 2);
+  std::string line = header.substr(2, newline == std::string::npos ? kHeaderSize - 1 - 2 : newline - 2);
   if (const size_t nul = line.find('\0'); nul != std::string::npos) line.resize(nul);
   const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
-  if (!cut) {
-    while (!line.empty() && is_blank(line.back())) line.pop_back();
-  }
   size_t at = 0;
   while (at < line.size() && is_blank(line[at])) ++at;
   if (at == line.size()) return Error(ENOEXEC);
   size_t end = at;
   while (end < line.size() && !is_blank(line[end])) ++end;
   if (cut && end == line.size()) return Error(ENOEXEC);
+  while (is_blank(line.back())) line.pop_back();
   Shebang shebang{line.substr(at, end - at), {}};
   while (end < line.size() && is_blank(line[end])) ++end;
   shebang.argument = line.substr(end);

@@ -100,4 +100,13 @@ Result<ExecCredentials> credentials_after_exec(const Credentials& before, const 
   return ExecCredentials{std::move(after), secure};
 }
 
+bool clears_personality(const ProcessState& before, const ExecPlan& plan) {
+  if ((plan.credentials->permitted & ~before.credentials->permitted) != 0) return true;
+  if (before.credentials->no_new_privileges || plan.executable.mount->flags.no_suid) return false;
+  const auto status = plan.executable.node->status({before.identity, HostPid(), HostPid(), before.umask});
+  if (!status.ok()) return false;
+  const mode_t mode = status->stx_mode;
+  return (mode & S_ISUID) != 0 || (mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
+}
+
 }  // namespace litebox::kernel

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "shim/kernel/exec.h"
 #include "shim/kernel/process_state.h"
 
 namespace litebox::kernel {
@@ -38,5 +39,9 @@ struct ExecCredentials {
 
 // EPERM when the bounding set withholds what a program with the effective bit needs.
 Result<ExecCredentials> credentials_after_exec(const Credentials& before, const ProgramPrivileges& program);
+
+// Whether a program that is executed as `plan` says loses the parts of its caller's personality that would make it easier to
+// attack: a set-user-ID or set-group-ID one, and one that gains capabilities (bprm_fill_uid(), cap_bprm_creds_from_file()).
+bool clears_personality(const ProcessState& before, const ExecPlan& plan);
 
 }  // namespace litebox::kernel

@@ -223,8 +223,10 @@ class Container {
 
 int run_container(ContainerSetup setup) {
   (void)::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  (void)::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   ::umask(0);
   ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGIO, SIG_IGN);  // somebody wants to write the file that a lease of kernel/exec.cc is on
   // Only the tracing thread wants it, by a signalfd; a thread that does not block it would take it away.
   sigset_t child;
   sigemptyset(&child);

@@ -1,7 +1,9 @@
 #include "shim/monitor/exec_service.h"
 
+#include <elf.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/personality.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -9,12 +11,18 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <iterator>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/log.h"
 #include "shim/guest/abi.h"
+#include "shim/kernel/exec_credentials.h"
+#include "shim/kernel/guest_memory.h"
 #include "shim/kernel/pidfd.h"
 
 namespace litebox::monitor {
@@ -28,8 +36,8 @@ void kill_guest(HostPid process) {
   if (pidfd.ok()) (void)kernel::send_signal(pidfd->get(), SIGKILL);
 }
 
-std::string launch_message(const kernel::ExecPlan& plan, int program_fd, int interpreter_fd, uint64_t random_seed,
-                           bool traced) {
+std::string launch_message(const kernel::ExecPlan& plan, int program_fd, int interpreter_fd, uint64_t random_seed, bool traced,
+                           uint32_t clears) {
   std::string strings = plan.execfn;
   strings += '\0';
   for (const std::string& text : plan.prefix) {
@@ -49,6 +57,7 @@ std::string launch_message(const kernel::ExecPlan& plan, int program_fd, int int
   launch.strings_size = static_cast<uint32_t>(strings.size());
   launch.random_seed = random_seed;
   launch.traced = traced ? 1 : 0;
+  launch.clears = clears;
   std::memcpy(launch.comm, plan.comm.data(), std::min(plan.comm.size(), sizeof launch.comm - 1));
   std::string message(reinterpret_cast<const char*>(&launch), sizeof launch);
   message += strings;
@@ -59,6 +68,27 @@ uint64_t random_seed() {
   uint64_t seed = 0;
   while (seed == 0 && ::getrandom(&seed, sizeof seed, 0) == sizeof seed) continue;
   return seed;
+}
+
+// Whether the process has asked for an address space that is not randomized (personality(2)).
+bool is_predictable(HostPid process) {
+  unsigned persona = 0;
+  std::ifstream file("/proc/" + std::to_string(process.value()) + "/personality");
+  return file >> std::hex >> persona && (persona & ADDR_NO_RANDOMIZE) != 0;
+}
+
+// The descriptor in the name "/dev/fd/<number>" that the kernel gave to what a process has executed (fs/exec.c alloc_bprm()).
+std::optional<int> executed_descriptor(HostPid process) {
+  std::ifstream file("/proc/" + std::to_string(process.value()) + "/auxv", std::ios::binary);
+  Elf64_auxv_t entry{};
+  while (file.read(reinterpret_cast<char*>(&entry), sizeof entry) && entry.a_type != AT_NULL) {
+    if (entry.a_type != AT_EXECFN) continue;
+    const auto name = kernel::GuestMemory(process).read_path(GuestAddress(entry.a_un.a_val));
+    constexpr std::string_view kPrefix = "/dev/fd/";
+    if (!name.ok() || !name->starts_with(kPrefix)) break;
+    return std::atoi(name->c_str() + kPrefix.size());
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -87,6 +117,8 @@ void ExecService::begin_exec(const WaitingCall& call, HostPid process, syscalls:
   nudged.process = process;
   nudged.loader_fd = *loader_fd;
   nudged.plan = std::move(request.plan);
+  nudged.argv = request.argv;
+  nudged.envp = request.envp;
   send(call, std::move(nudged), SYS_execveat,
        {static_cast<uint64_t>(*loader_fd), abi::kEmptyString, request.argv.value(), request.envp.value(), AT_EMPTY_PATH, 0});
 }
@@ -183,8 +215,15 @@ bool ExecService::may_execute(const seccomp_notif& notification, HostPid process
       notification.data.instruction_pointer != kAfterNudgeSyscall) {
     return false;
   }
-  executing_[process] = key;
+  executing_[process].insert(key);
   return true;
+}
+
+void ExecService::forget_executing_locked(HostPid process, const NudgeKey& key) {
+  const auto executing = executing_.find(process);
+  if (executing == executing_.end()) return;
+  executing->second.erase(key);
+  if (executing->second.empty()) executing_.erase(executing);
 }
 
 bool ExecService::runs_the_loader(HostPid process) const {
@@ -204,12 +243,8 @@ void ExecService::hello(const seccomp_notif& notification, HostPid process) {
       plan = std::move(expected->second.plan);
       done = std::move(expected->second.done);
       expected_.erase(expected);
-    } else if (const auto executing = executing_.find(process); executing != executing_.end()) {
-      if (const auto found = nudged_.find(executing->second); found != nudged_.end()) {
-        plan = std::move(found->second.plan);
-        nudged_.erase(found);
-      }
-      executing_.erase(executing);
+    } else {
+      plan = take_executed_locked(process);
     }
   }
   if (plan == nullptr || !runs_the_loader(process)) {
@@ -221,14 +256,36 @@ void ExecService::hello(const seccomp_notif& notification, HostPid process) {
   if (done) done();
 }
 
+// The plan of the thread whose exec has succeeded: several may have been at it, of which the others are gone. Each had a
+// descriptor of its own for the loader.
+std::unique_ptr<kernel::ExecPlan> ExecService::take_executed_locked(HostPid process) {
+  const auto executing = executing_.find(process);
+  if (executing == executing_.end()) return nullptr;
+  std::unique_ptr<kernel::ExecPlan> plan;
+  const auto descriptor = executing->second.size() > 1 ? executed_descriptor(process) : std::nullopt;
+  for (const NudgeKey& key : executing->second) {
+    const auto found = nudged_.find(key);
+    if (found == nudged_.end()) continue;
+    if (plan == nullptr && (!descriptor || found->second.loader_fd == *descriptor)) plan = std::move(found->second.plan);
+    nudged_.erase(found);
+  }
+  executing_.erase(executing);
+  return plan;
+}
+
 Status ExecService::hand_over(const seccomp_notif& notification, HostPid process, kernel::ExecPlan& plan) {
   LITEBOX_ASSIGN(const int program_fd, listener_.install(notification.id, plan.program.get(), true));
   int interpreter_fd = -1;
   if (plan.interpreter) {
     LITEBOX_ASSIGN(interpreter_fd, listener_.install(notification.id, plan.interpreter.get(), true));
   }
-  const std::string message =
-      launch_message(plan, program_fd, interpreter_fd, random_seed(), world_.traces().tracer_of(process).has_value());
+  LITEBOX_ASSIGN(const kernel::ProcessStatePtr before, world_.state_of(process));
+  uint32_t clears = 0;
+  if (plan.secure) clears |= abi::kClearsDeathSignal;
+  if (kernel::clears_personality(*before, plan)) clears |= abi::kClearsPersonality;
+  const bool predictable = (clears & abi::kClearsPersonality) == 0 && is_predictable(process);
+  const bool traced = world_.traces().tracer_of(process).has_value();
+  const std::string message = launch_message(plan, program_fd, interpreter_fd, predictable ? 0 : random_seed(), traced, clears);
   if (message.size() > notification.data.args[1]) return Error(E2BIG);
   const kernel::GuestMemory memory(process);
   LITEBOX_TRY(memory.write(GuestAddress(notification.data.args[0]), message.data(), message.size()));
@@ -254,10 +311,19 @@ void ExecService::done(const seccomp_notif& notification, bool direct_child) {
       return;
     }
     current = std::move(found->second);
+    const NudgeKey key = found->first;
     nudged_.erase(found);
-    if (current.stage == Stage::executing) executing_.erase(current.process);
+    if (current.stage == Stage::executing) forget_executing_locked(current.process, key);
   }
   const auto result = static_cast<int64_t>(notification.data.args[0]);
+  if (current.stage == Stage::executing && result == -EINTR) {
+    // A handler without SA_RESTART ran before the monitor had received the blob's execveat, which execve(2) knows nothing of.
+    const auto loader_fd = static_cast<uint64_t>(current.loader_fd);
+    const std::array<uint64_t, 6> arguments{
+        loader_fd, abi::kEmptyString, current.argv.value(), current.envp.value(), AT_EMPTY_PATH, 0};
+    send(call, std::move(current), SYS_execveat, arguments);
+    return;
+  }
   if (current.stage == Stage::executing) {
     current.result = result;
     current.stage = Stage::closing;

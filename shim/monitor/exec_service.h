@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <unordered_map>
 #include <utility>
 
@@ -59,6 +60,7 @@ class ExecService {
     syscalls::Reply::InGuest calls{0, {}};  // what is still to be called
     int loader_fd = -1;                     // in the guest
     std::unique_ptr<kernel::ExecPlan> plan;
+    GuestAddress argv, envp;
   };
   struct Expected {
     std::unique_ptr<kernel::ExecPlan> plan;
@@ -73,6 +75,8 @@ class ExecService {
   void remember_locked(HostPid thread, Nudged nudged);
   bool may_execute(const seccomp_notif& notification, HostPid process);
   void hello(const seccomp_notif& notification, HostPid process);
+  std::unique_ptr<kernel::ExecPlan> take_executed_locked(HostPid process);
+  void forget_executing_locked(HostPid process, const NudgeKey& key);
   void done(const seccomp_notif& notification, bool direct_child);
   Status hand_over(const seccomp_notif& notification, HostPid process, kernel::ExecPlan& plan);
   bool runs_the_loader(HostPid process) const;
@@ -85,8 +89,8 @@ class ExecService {
   uint64_t last_nudge_ = 0;
   size_t prune_at_ = 1024;
   std::map<NudgeKey, Nudged> nudged_;
-  std::unordered_map<HostPid, NudgeKey> executing_;  // process -> the nudge whose exec the kernel is doing
-  std::unordered_map<HostPid, Expected> expected_;   // by process
+  std::unordered_map<HostPid, std::set<NudgeKey>> executing_;  // process -> the nudges whose execs the kernel is doing
+  std::unordered_map<HostPid, Expected> expected_;             // by process
 };
 
 }  // namespace litebox::monitor

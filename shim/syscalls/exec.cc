@@ -5,6 +5,7 @@
 #include <charconv>
 #include <fstream>
 #include <string>
+#include <string_view>
 
 #include "shim/kernel/exec.h"
 #include "shim/syscalls/call.h"
@@ -18,7 +19,15 @@ struct Named {
   rootfs::Location location;
   std::string name;
   bool name_vanishes = false;  // the name is of a descriptor that the exec closes
+  bool nameless = false;       // there is a descriptor only: the process is called as the file is
 };
+
+// The name of a dentry as PR_GET_NAME cuts it.
+std::string comm_of(std::string path) {
+  constexpr std::string_view kDeleted = " (deleted)";
+  if (path.starts_with("/memfd:") && path.ends_with(kDeleted)) path.resize(path.size() - kDeleted.size());
+  return path.substr(path.rfind('/') + 1).substr(0, 15);
+}
 
 // An untraced caller's state; of a traced one, that under which it gains nothing that its tracer lacks (fs/exec.c
 // check_unsafe_exec(), security/commoncap.c: as with no_new_privs, for this exec).
@@ -45,6 +54,7 @@ Reply execute(Call& call, const Named& program, GuestAddress argv, GuestAddress 
   LITEBOX_OR_REPLY(auto plan, plan_for(call, program.location, program.name));
   // fs/binfmt_script.c load_script(), BINPRM_FLAGS_PATH_INACCESSIBLE.
   if (program.name_vanishes && !plan->prefix.empty()) return Reply::error(ENOENT);
+  if (program.nameless) plan->comm = comm_of(plan->executable_path);
   return Reply::exec(std::move(plan), argv, envp);
 }
 
@@ -86,6 +96,7 @@ Reply sys_execveat(Call& call) {
     if (dirfd == AT_FDCWD) return Reply::error(EACCES);
     LITEBOX_OR_REPLY(const Fd file, call.file(dirfd));
     LITEBOX_OR_REPLY(program.location, call.world.tree().locate(file.get()));
+    program.nameless = true;
     return execute(call, program, call.address(2), call.address(3));
   }
   rootfs::ResolveOptions options;
