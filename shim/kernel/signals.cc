@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <unordered_set>
 
 #include "shim/kernel/pending_signals.h"
 #include "shim/kernel/pidfd.h"
@@ -57,10 +58,15 @@ Status kill_all(const World& world, int timeout_ms) {
   constexpr int kPauseMs = 2;
   for (int waited = 0; waited <= timeout_ms; waited += kPauseMs) {
     bool any = false;
+    std::unordered_set<pid_t> groups;
     for (const HostPid member : world.own_members()) {
       const auto pidfd = open_pidfd(member);
       if (!pidfd.ok() || !world.is_own(member) || has_ended(pidfd->get())) continue;
       any = true;
+      // A group's members cannot fork their way out while it gets its signal (copy_process() looks for signals under the same
+      // lock). Members' groups have no other members, except that of one that the monitor is still making.
+      const pid_t group = ::getpgid(member.value());
+      if (group > 0 && group != ::getpgrp() && groups.insert(group).second) (void)::kill(-group, SIGKILL);
       (void)send_signal(pidfd->get(), SIGKILL);
     }
     if (!any) return {};
