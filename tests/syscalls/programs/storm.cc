@@ -7,6 +7,8 @@
 #include <sys/un.h>
 #include <time.h>
 
+#include <initializer_list>
+
 #include "report.h"
 
 namespace {
@@ -272,15 +274,18 @@ void one_signal_for_two(int flags) {
   Waiter waiters[2] = {{"one", 0}, {"two", 0}};
   pthread_t threads[2];
   for (int i = 0; i < 2; ++i) pthread_create(&threads[i], nullptr, wait_for_fifo, &waiters[i]);
-  usleep(100000);
+  usleep(400000);
   kill(getpid(), SIGUSR1);
   usleep(300000);
+  // One that is not there any more is not waited for.
   const pid_t releaser = child([] {
-    close(open("one", O_WRONLY | O_NONBLOCK));
-    close(open("two", O_WRONLY | O_NONBLOCK));
+    while (true) {
+      for (const char* fifo : {"one", "two"}) close(open(fifo, O_WRONLY | O_NONBLOCK));
+      usleep(1000);
+    }
   });
   for (const pthread_t thread : threads) pthread_join(thread, nullptr);
-  waitpid(releaser, nullptr, 0);
+  end(releaser);
   pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
   int interrupted = 0;
   for (const Waiter& waiter : waiters) interrupted += waiter.error == EINTR ? 1 : 0;
