@@ -2,6 +2,7 @@
 // never pass, is the table's decision.
 #include <asm/sockios.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -12,6 +13,7 @@
 #include "shim/syscalls/call.h"
 #include "shim/syscalls/file_owner.h"
 #include "shim/syscalls/interfaces.h"
+#include "shim/syscalls/opened_terminal.h"
 #include "shim/syscalls/targets.h"
 #include "shim/table/handlers.h"
 
@@ -25,6 +27,13 @@ bool is_socket(int file) {
   return fstat(file, &status) == 0 && S_ISSOCK(status.st_mode);
 }
 
+// Whether the descriptor is a terminal's: ENOTTY, or EIO after its hang-up. Any terminal answers TIOCGETD.
+Result<int> line_discipline_of(int file) {
+  int discipline = 0;
+  if (ioctl(file, TIOCGETD, &discipline) != 0) return last_error();
+  return discipline;
+}
+
 // What the caller may know about the terminal behind `file`, if that is its controlling terminal; ENOTTY.
 Result<kernel::JobControl> controlled_by(const Call& call, int file) {
   struct stat status = {};
@@ -35,8 +44,15 @@ Result<kernel::JobControl> controlled_by(const Call& call, int file) {
   return job;
 }
 
+// A group whose last process has ended keeps its number; one of outside has none here.
+int shown_group(const Call& call, HostPid group) {
+  const int inside = group_inside(call.world, group);
+  if (inside != 0 || group.value() == 0) return inside;
+  return kill(-group.value(), 0) != 0 && errno == ESRCH ? group.value() : 0;
+}
+
 Status write_group(const Call& call, HostPid group) {
-  return call.memory.write_value(call.address(2), group_inside(call.world, group));
+  return call.memory.write_value(call.address(2), shown_group(call, group));
 }
 
 // tiocgpgrp(), tiocgsid(): the master's side answers anyone; the slave's only processes of its session, which the monitor
@@ -44,6 +60,7 @@ Status write_group(const Call& call, HostPid group) {
 Reply get_group(const Call& call, int file) {
   pid_t group = 0;
   if (ioctl(file, TIOCGPGRP, &group) == 0) return Reply::from(write_group(call, HostPid(group)));
+  if (errno != ENOTTY) return Reply::error(errno);
   LITEBOX_OR_REPLY(const kernel::JobControl job, controlled_by(call, file));
   return Reply::from(write_group(call, job.foreground));
 }
@@ -51,21 +68,23 @@ Reply get_group(const Call& call, int file) {
 Reply get_session(const Call& call, int file) {
   pid_t session = 0;
   if (ioctl(file, TIOCGSID, &session) == 0) return Reply::from(write_group(call, HostPid(session)));
+  if (errno != ENOTTY) return Reply::error(errno);
   LITEBOX_OR_REPLY(const kernel::JobControl job, controlled_by(call, file));
   return Reply::from(call.memory.write_value(call.address(2), job.session == call.world.init() ? 1 : job.session.value()));
 }
 
-// The kernel's job control must see the caller itself. It takes only groups of the caller's own session, so it may read the
-// number from guest memory again; init's alias is replaced there (libc passes a variable of its own).
+// The kernel's job control must see the caller itself, with whatever is wrong. It takes only groups of the caller's own
+// session, so it may read the number from guest memory again; init's alias is replaced there (libc passes a variable of its
+// own). What names nobody inside must name nobody, though the host may have such a process.
 Reply set_group(const Call& call) {
-  LITEBOX_OR_REPLY(const int group, call.memory.read_value<int>(call.address(2)));
-  if (group < 0) return Reply::error(EINVAL);
-  if (group == kAliasOfInit) {
+  const Result<int> group = call.memory.read_value<int>(call.address(2));
+  if (!group.ok() || *group <= 0) return Reply::proceed();
+  if (*group == kAliasOfInit) {
     LITEBOX_CHECK_REPLY(call.memory.write_value(call.address(2), call.world.init().value()));
-  } else if (members_of_group(call.world, HostPid(group)).empty()) {
-    return Reply::error(ESRCH);
+    return Reply::proceed();
   }
-  return Reply::proceed();
+  const bool inside = !members_of_group(call.world, HostPid(*group)).empty() || call.world.is_member(HostPid(*group));
+  return inside ? Reply::proceed() : Reply::error(ESRCH);
 }
 
 Reply open_peer(const Call& call, int file) {
@@ -73,7 +92,25 @@ Reply open_peer(const Call& call, int file) {
   // The terminal must not become the monitor's: it would end with the terminal's hang-up.
   Fd peer(ioctl(file, TIOCGPTPEER, flags | O_NOCTTY));
   if (!peer.valid()) return Reply::error(errno);
-  return Reply::fd(std::move(peer), (flags & O_CLOEXEC) != 0);
+  return opened_terminal(call, std::move(peer), (flags & O_CLOEXEC) != 0, (flags & O_NOCTTY) != 0);
+}
+
+// TIOCSETD would load the host's modules: only the discipline that a terminal has already may be asked for.
+Reply set_line_discipline(const Call& call, int file) {
+  LITEBOX_OR_REPLY(const int current, line_discipline_of(file));
+  LITEBOX_OR_REPLY(const int wanted, call.memory.read_value<int>(call.address(2)));
+  return wanted == current ? Reply::success() : Reply::error(EPERM);
+}
+
+bool is_master(int file) {
+  unsigned number = 0;
+  return ioctl(file, TIOCGPTN, &number) == 0;
+}
+
+// A request that every terminal refuses, with `number`.
+Reply refuse_on_terminal(int file, int number) {
+  LITEBOX_CHECK_REPLY(line_discipline_of(file));
+  return Reply::error(number);
 }
 
 Reply set_owner(const Call& call, int file) {
@@ -103,6 +140,17 @@ Reply sys_ioctl(Call& call) {
       return get_session(call, file.get());
     case TIOCGPTPEER:
       return open_peer(call, file.get());
+    case TIOCSETD:
+      return set_line_discipline(call, file.get());
+    case TIOCSTI:
+      return refuse_on_terminal(file.get(), EIO);  // as with dev.tty.legacy_tiocsti=0
+    case TIOCCONS:
+      return refuse_on_terminal(file.get(), is_master(file.get()) ? EINVAL : EPERM);
+    case TIOCVHANGUP:
+    case TIOCSLCKTRMIOS:
+      return refuse_on_terminal(file.get(), EPERM);
+    case TIOCLINUX:
+      return refuse_on_terminal(file.get(), ENOTTY);
     case FIOSETOWN:
     case SIOCSPGRP:
       return set_owner(call, file.get());

@@ -3,7 +3,6 @@
 // Every path call is the monitor's, so what O_PATH gives is only a thing that a guest holds (path_descriptor.h).
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <linux/major.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -12,10 +11,10 @@
 #include <optional>
 
 #include "rootfs/devpts.h"
-#include "shim/kernel/controlling_terminal.h"
 #include "shim/kernel/pending_signals.h"
 #include "shim/syscalls/lookup.h"
 #include "shim/syscalls/open_how.h"
+#include "shim/syscalls/opened_terminal.h"
 #include "shim/syscalls/path_descriptor.h"
 #include "shim/syscalls/sticky_rules.h"
 #include "shim/syscalls/text_busy.h"
@@ -38,27 +37,13 @@ constexpr uint32_t kPtyMaster = 2;
 // O_NOCTTY: the monitor must never gain a controlling terminal.
 int description_flags(const OpenRequest& request) { return (request.flags & ~kFindingFlags) | O_NOCTTY; }
 
-// tty_open_proc_set_tty(): a terminal that a session leader without one opens for reading becomes its controlling terminal,
-// unless it is another session's; that TIOCSCTTY finds out. A master, and /dev/tty, never do.
-bool may_become_controlling(const Call& call, const struct stat& opened, const OpenRequest& request) {
-  if (!S_ISCHR(opened.st_mode) || request.has(O_NOCTTY) || (request.access & R_OK) == 0) return false;
-  const bool is_slave = gnu_dev_major(opened.st_rdev) == UNIX98_PTY_SLAVE_MAJOR;
-  if (!is_slave) return false;
-  const auto job = kernel::job_control_of(call.process);
-  return job.ok() && job->terminal == 0 && job->session == call.process;
-}
-
-Reply opened_terminal(const Call& call, Fd fd, const OpenRequest& request) {
-  struct stat status = {};
-  if (fstat(fd.get(), &status) == 0 && may_become_controlling(call, status, request)) {
-    return Reply::controlling_terminal(std::move(fd), request.close_on_exec);
-  }
-  return Reply::fd(std::move(fd), request.close_on_exec);
+Reply opened(const Call& call, Fd fd, const OpenRequest& request) {
+  return opened_terminal(call, std::move(fd), request.close_on_exec, request.has(O_NOCTTY));
 }
 
 Reply open_location(const Call& call, const rootfs::Location& location, int flags, const OpenRequest& request) {
   LITEBOX_OR_REPLY(Fd fd, rootfs::Tree::open(call.subject(), location, flags));
-  if (S_ISCHR(location.node->type())) return opened_terminal(call, std::move(fd), request);
+  if (S_ISCHR(location.node->type())) return opened(call, std::move(fd), request);
   return Reply::fd(std::move(fd), request.close_on_exec);
 }
 
@@ -76,7 +61,7 @@ Reply open_waiting(Call& call, const rootfs::Location& location, int flags, cons
     });
   });
   LITEBOX_CHECK_REPLY(result);
-  return opened_terminal(call, std::move(fd), request);
+  return opened(call, std::move(fd), request);
 }
 
 // Terminals that stand for others (tty(4), pts(4)): a node of the host's would open the monitor's or the host's.

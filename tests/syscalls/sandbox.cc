@@ -46,6 +46,8 @@ constexpr const char* kConfig = R"({
   "mounts": [
     {"destination": "/proc", "type": "proc", "source": "proc"},
     {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"]},
+    {"destination": "/dev/pts", "type": "devpts", "source": "devpts",
+      "options": ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]},
     {"destination": "/mnt/ro", "type": "bind", "source": "DIRECTORY/ro", "options": ["bind", "ro"]},
     {"destination": "/mnt/nodev", "type": "bind", "source": "DIRECTORY/nodev", "options": ["bind", "nodev"]},
     {"destination": "/mnt/noexec", "type": "bind", "source": "DIRECTORY/noexec", "options": ["bind", "noexec"]},
@@ -119,10 +121,17 @@ void make_devices(const std::string& directory) {
   ::umask(0);
   const struct {
     const char* name;
+    unsigned major;
     unsigned minor;
-  } devices[] = {{"null", 3}, {"zero", 5}, {"full", 7}, {"random", 8}, {"urandom", 9}};
+  } devices[] = {{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
   for (const auto& device : devices) {
-    (void)::mknod((directory + "/" + device.name).c_str(), S_IFCHR | 0666, makedev(1, device.minor));
+    (void)::mknod((directory + "/" + device.name).c_str(), S_IFCHR | 0666, makedev(device.major, device.minor));
+  }
+  (void)::mkdir((directory + "/pts").c_str(), 0755);
+  if (::mount("devpts", (directory + "/pts").c_str(), "devpts", MS_NOSUID | MS_NOEXEC,
+              "newinstance,ptmxmode=0666,mode=0620,gid=5") != 0 ||
+      ::symlink("pts/ptmx", (directory + "/ptmx").c_str()) != 0) {
+    _exit(123);
   }
   ::umask(022);
 }

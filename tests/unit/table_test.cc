@@ -121,8 +121,9 @@ TEST(Table, CloneRefusesNamespacesWhateverElseIsAsked) {
 }
 
 TEST(Table, HighBitsOfIntegersDoNotHideACommand) {
-  EXPECT_EQ(decide(16, {0, TIOCSTI}), refused(EIO));
-  EXPECT_EQ(decide(16, {0, TIOCSTI | (uint64_t{1} << 32)}), refused(EIO));
+  EXPECT_EQ(decide(16, {0, TIOCSTI}), kMonitor);
+  EXPECT_EQ(decide(16, {0, TIOCSTI | (uint64_t{1} << 32)}), kMonitor);
+  EXPECT_EQ(decide(16, {0, TIOCGSERIAL | (uint64_t{1} << 32)}), refused(ENOTTY));
   EXPECT_EQ(decide(16, {0, TCGETS | (uint64_t{7} << 40)}), kNative);
   EXPECT_EQ(decide(16, {0, 0x1234}), refused(ENOTTY));
   EXPECT_EQ(decide(302, {uint64_t{1} << 32, RLIMIT_NOFILE}), kNative);

@@ -106,9 +106,9 @@ constexpr const char* kBanner = "// Generated from shim/table/syscalls.yaml.\n";
 std::string table_data(const Spec& spec) {
   std::ostringstream out;
   out << kBanner;
-  for (const char* header :
-       {"asm/termbits.h", "fcntl.h", "linux/fiemap.h", "linux/fs.h", "linux/netlink.h", "linux/personality.h", "linux/prctl.h",
-        "linux/sched.h", "linux/sockios.h", "netinet/in.h", "sys/ioctl.h", "sys/resource.h", "sys/socket.h", "sys/wait.h"}) {
+  for (const char* header : {"asm/termbits.h", "fcntl.h", "linux/fiemap.h", "linux/fs.h", "linux/kd.h", "linux/netlink.h",
+                             "linux/personality.h", "linux/prctl.h", "linux/sched.h", "linux/serial.h", "linux/sockios.h",
+                             "linux/vt.h", "netinet/in.h", "sys/ioctl.h", "sys/resource.h", "sys/socket.h", "sys/wait.h"}) {
     out << "#include <" << header << ">\n";
   }
   out << "\n#include <cerrno>\n\n#include \"shim/guest/abi.h\"\n#include \"shim/table/table.h\"\n\n";
