@@ -200,8 +200,6 @@ constexpr Entry kEntries[] = {
     {.name = "oom_score", .mode = S_IFREG | 0444},
     {.name = "oom_adj", .mode = S_IFREG | 0644},
     {.name = "oom_score_adj", .mode = S_IFREG | 0644},
-    {.name = "loginuid", .mode = S_IFREG | 0444},
-    {.name = "sessionid", .mode = S_IFREG | 0444},
     {.name = "coredump_filter", .mode = S_IFREG | 0644, .scope = Scope::process},
     {.name = "io", .mode = S_IFREG | 0400, .guard = Guard::inspect},
     {.name = "uid_map", .mode = S_IFREG | 0444, .text = plain},
