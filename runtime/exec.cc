@@ -5,7 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <memory>
+#include <array>
 
 #include "oci/config.h"
 #include "oci/supported.h"
@@ -56,29 +56,42 @@ Status announce(const ExecRequest& request, pid_t pid) {
   return {};
 }
 
-// Waits for the end of the process, with its signals and its terminal.
-Result<int> stay_with(ExecConnection& connection, SignalDescriptor& signals, Console* console) {
-  std::unique_ptr<TerminalRelay> relay;
-  if (console != nullptr) relay = std::make_unique<TerminalRelay>(std::move(console->master));
-  while (true) {
-    std::array<pollfd, 4> entries{
-        {{connection.descriptor(), POLLIN, 0}, {signals.descriptor(), POLLIN, 0}, {-1, 0, 0}, {-1, 0, 0}}};
-    if (relay) {
-      const auto wanted = relay->entries();
-      std::copy(wanted.begin(), wanted.end(), entries.begin() + 2);
-    }
-    (void)poll(entries.data(), entries.size(), -1);
-    while (const auto number = signals.next()) {
-      if (*number == SIGWINCH && relay) relay->copy_size();
-      if (*number != SIGCHLD && *number != SIGURG && *number != SIGWINCH) connection.signal(*number);
-    }
-    if (relay) relay->serve(&entries[2]);
-    if (entries[0].revents == 0) continue;
-    const int status = connection.take_status();
-    if (relay) relay->drain();
-    return exit_code_of(status);
+// The command beside a process that it waits for. To be made before the process, which is to find its terminal in the size of
+// the caller's; nor may a signal of the process, or one while the caller's terminal is raw, end the command.
+class Foreground {
+ public:
+  explicit Foreground(std::optional<Console>& console) : signals_(SignalDescriptor::all()) {
+    if (console) relay_.emplace(std::move(console->master));
   }
-}
+
+  // Until the process has ended; its exit code.
+  int stay_with(ExecConnection& connection) {
+    while (true) {
+      std::array<pollfd, 4> entries{
+          {{connection.descriptor(), POLLIN, 0}, {signals_.descriptor(), POLLIN, 0}, {-1, 0, 0}, {-1, 0, 0}}};
+      if (relay_) {
+        const auto wanted = relay_->entries();
+        std::copy(wanted.begin(), wanted.end(), entries.begin() + 2);
+      }
+      (void)poll(entries.data(), entries.size(), -1);
+      while (const auto number = signals_.next()) forward(connection, *number);
+      if (relay_) relay_->serve(&entries[2]);
+      if (entries[0].revents == 0) continue;
+      const int status = connection.take_status();
+      if (relay_) relay_->drain();
+      return exit_code_of(status);
+    }
+  }
+
+ private:
+  void forward(ExecConnection& connection, int number) {
+    if (number == SIGWINCH && relay_) relay_->copy_size();
+    if (number != SIGCHLD && number != SIGURG && number != SIGWINCH) connection.signal(number);
+  }
+
+  SignalDescriptor signals_;
+  std::optional<TerminalRelay> relay_;
+};
 
 }  // namespace
 
@@ -111,12 +124,11 @@ Result<int> exec_in_container(const std::string& root, ExecRequest request) {
   LITEBOX_ASSIGN(order.cgroups, exec_cgroups(mounted_cgroup_hierarchies(), record, request.cgroups));
 
   if (!request.detach) {
-    // Before the process can have told anybody that it is there, whose signals would end this one.
-    SignalDescriptor signals(SignalDescriptor::all());
+    Foreground foreground(console);
     LITEBOX_ASSIGN(ExecConnection connection, ExecConnection::begin(directory.path(), order, false));
     if (console) console->slave.reset();
     LITEBOX_TRY(announce(request, connection.pid()));
-    return stay_with(connection, signals, console ? &*console : nullptr);
+    return foreground.stay_with(connection);
   }
   LITEBOX_ASSIGN(ExecKeeper keeper, ExecKeeper::spawn(directory.path(), order));
   if (console) LITEBOX_TRY(send_console(*request.console_socket, *console));

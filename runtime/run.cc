@@ -4,7 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <memory>
+#include <optional>
 
 #include "runtime/operations.h"
 #include "runtime/signals.h"
@@ -16,21 +16,28 @@ namespace {
 
 class Foreground {
  public:
-  Foreground(pid_t keeper, TerminalRelay* relay) : keeper_(keeper), relay_(relay), signals_(SignalDescriptor::all()) {}
+  explicit Foreground(CreatedContainer& container) : keeper_(container.record.keeper.pid), signals_(SignalDescriptor::all()) {
+    if (container.console) relay_.emplace(std::move(container.console->master));
+  }
 
   // Until the keeper, a child of this process, has ended; its wait status.
   int wait() {
     while (true) {
       std::array<pollfd, 3> entries{{{signals_.descriptor(), POLLIN, 0}, {-1, 0, 0}, {-1, 0, 0}}};
-      if (relay_ != nullptr) {
+      if (relay_) {
         const auto wanted = relay_->entries();
         std::copy(wanted.begin(), wanted.end(), entries.begin() + 1);
       }
       if (const auto status = ended()) return *status;
       (void)poll(entries.data(), entries.size(), -1);
       while (const auto number = signals_.next()) forward(*number);
-      if (relay_ != nullptr) relay_->serve(&entries[1]);
+      if (relay_) relay_->serve(&entries[1]);
     }
+  }
+
+  // What the container has left on its terminal.
+  void drain() {
+    if (relay_) relay_->drain();
   }
 
  private:
@@ -43,26 +50,24 @@ class Foreground {
   void forward(int number) {
     if (number == SIGCHLD || number == SIGURG) return;
     if (number == SIGWINCH) {
-      if (relay_ != nullptr) relay_->copy_size();
+      if (relay_) relay_->copy_size();
       return;
     }
     (void)kill(keeper_, number);  // cannot be another's pid: it is this process's own child, not yet waited for
   }
 
   pid_t keeper_;
-  TerminalRelay* relay_;
-  SignalDescriptor signals_;
+  SignalDescriptor signals_;  // before the relay: from its raw mode on, no signal may end this process
+  std::optional<TerminalRelay> relay_;
 };
 
 }  // namespace
 
 Result<int> run_in_foreground(const std::string& root, CreatedContainer& container) {
-  std::unique_ptr<TerminalRelay> relay;
-  if (container.console) relay = std::make_unique<TerminalRelay>(std::move(container.console->master));
-  Foreground foreground(container.record.keeper.pid, relay.get());
+  Foreground foreground(container);
   LITEBOX_TRY(start_container(root, container.record.id, false));
   const int status = foreground.wait();
-  if (relay) relay->drain();
+  foreground.drain();
   return exit_code_of(status);
 }
 

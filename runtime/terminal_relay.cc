@@ -15,22 +15,7 @@ constexpr size_t kChunk = 16384;
 
 TerminalRelay::TerminalRelay(Fd master) : master_(std::move(master)) {
   (void)fcntl(master_.get(), F_SETFL, fcntl(master_.get(), F_GETFL) | O_NONBLOCK);
-  // The caller's terminal makes \r\n of \n; were the container's to do it as well, both would.
-  termios inner{};
-  if (tcgetattr(master_.get(), &inner) == 0) {
-    inner.c_oflag &= ~static_cast<tcflag_t>(ONLCR);
-    (void)tcsetattr(master_.get(), TCSANOW, &inner);
-  }
   copy_size();
-  if (tcgetattr(STDIN_FILENO, &before_) != 0) return;
-  termios raw = before_;
-  cfmakeraw(&raw);
-  raw.c_oflag |= OPOST;
-  raw_ = tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
-}
-
-TerminalRelay::~TerminalRelay() {
-  if (raw_) (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &before_);
 }
 
 std::array<pollfd, 2> TerminalRelay::entries() const {

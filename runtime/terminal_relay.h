@@ -2,23 +2,22 @@
 #pragma once
 
 #include <poll.h>
-#include <termios.h>
 
 #include <array>
 #include <string>
 
 #include "base/fd.h"
+#include "runtime/raw_terminal.h"
 
 namespace litebox::runtime {
 
 // Copies standard input to a terminal's master and the master to standard output. While it lives, a terminal on standard input
-// is in raw mode; the destructor gives it its mode back.
+// is in raw mode. To be made before any program uses the container's terminal, whose size it sets.
 class TerminalRelay {
  public:
   explicit TerminalRelay(Fd master);
   TerminalRelay(const TerminalRelay&) = delete;
   TerminalRelay& operator=(const TerminalRelay&) = delete;
-  ~TerminalRelay();
 
   // What to poll, and what to do with the outcome. Two entries, in this order in both.
   std::array<pollfd, 2> entries() const;
@@ -34,9 +33,8 @@ class TerminalRelay {
   bool copy_output();
   void write_input();
 
+  RawTerminal caller_;
   Fd master_;
-  termios before_{};
-  bool raw_ = false;
   bool input_open_ = true;
   std::string pending_;  // read, not yet taken by the master
 };

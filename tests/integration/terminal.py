@@ -27,9 +27,10 @@ def set_size(fd, rows, columns):
 
 
 class Session:
-    """A program on a pseudo terminal: the child's `enter` runs it."""
+    """A program on a pseudo terminal: the child's `enter` runs it. `clean_up` is for one that had to be killed."""
 
-    def __init__(self, enter):
+    def __init__(self, enter, clean_up=lambda: None):
+        self.clean_up = clean_up
         self.master, slave = os.openpty()
         set_size(self.master, ROWS, COLUMNS)
         self.pid = os.fork()
@@ -58,8 +59,8 @@ class Session:
     def resize(self, rows, columns):
         set_size(self.master, rows, columns)
 
-    def _read(self, seconds):
-        """False when there is nothing more."""
+    def read(self, seconds):
+        """Takes what comes within so many seconds; False when there can be nothing more."""
         if not select.select([self.master], [], [], seconds)[0]:
             return True
         try:
@@ -69,35 +70,33 @@ class Session:
         self.received += chunk
         return chunk != b""
 
-    def settle(self, seconds):
-        """Reads until nothing has come for so long."""
-        while True:
-            before = len(self.received)
-            if not self._read(seconds) or len(self.received) == before:
-                return
-
-    def wait_for(self, pattern, mark=0, patience=None):
-        deadline = time.monotonic() + (patience or PATIENCE)
+    def wait_for(self, pattern, mark=0):
+        """False if it has not appeared when patience, or the session, ends."""
+        deadline = time.monotonic() + PATIENCE
         wanted = pattern if isinstance(pattern, re.Pattern) else re.compile(re.escape(pattern))
         while not wanted.search(self.text()[mark:]):
             left = deadline - time.monotonic()
-            if left <= 0 or not self._read(min(left, 1)):
-                raise TimeoutError(f"{pattern!r} does not appear")
+            if left <= 0 or not self.read(min(left, 1)):
+                return False
+        return True
 
     def end(self, patience=None):
         """Its exit status, as a shell tells it; None when it had to be killed."""
-        deadline = time.monotonic() + (patience or PATIENCE)
+        deadline = time.monotonic() + (PATIENCE if patience is None else patience)
         while time.monotonic() < deadline:
-            if not self._read(0.05):
+            if not self.read(0.05):
                 time.sleep(0.02)
             ended, status = os.waitpid(self.pid, os.WNOHANG)
             if ended:
+                while select.select([self.master], [], [], 0)[0] and self.read(0):
+                    pass
                 os.close(self.master)
                 code = os.waitstatus_to_exitcode(status)
                 return 128 - code if code < 0 else code
         os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
         os.close(self.master)
+        self.clean_up()
         return None
 
 
@@ -127,6 +126,7 @@ class Native:
             os.close(slave)
             code = os.waitstatus_to_exitcode(os.waitpid(init, 0)[1])
             os._exit(128 - code if code < 0 else code)
+        userland.LIBC.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: with the one that waits
         for command in (["mount", "--make-rprivate", "/"], ["mount", "-t", "proc", "proc", self.root / "proc"],
                         ["mount", "--rbind", "/dev", self.root / "dev"]):
             subprocess.run(command, check=True)
@@ -142,23 +142,26 @@ class Contained:
 
     def __init__(self, litebox, bundle, user):
         self.litebox, self.bundle, self.user, self.count = litebox, bundle, user, 0
-        self.id = ""
 
-    def start(self, args, environment, capabilities=()):
+    def start(self, args, environment):
         self.count += 1
-        self.id = f"terminal-{os.getpid()}-{self.bundle.name}-{self.count}"
+        container = f"terminal-{os.getpid()}-{self.bundle.name}-{self.count}"
         config = userland.config(args)
         config["process"]["terminal"] = True
+        if self.user is not None:  # without privilege a network of its own has no loopback
+            config["linux"]["namespaces"] = [space for space in config["linux"]["namespaces"] if space["type"] != "network"]
         config["process"]["env"] += [f"{name}={value}" for name, value in environment.items()]
-        for names in config["process"]["capabilities"].values():
-            names += capabilities
         (self.bundle / "config.json").write_text(json.dumps(config))
-        command = self.command("run", "--bundle", self.bundle, self.id)
+        command = self.command("run", "--bundle", self.bundle, container)
 
         def enter(slave):
             take_terminal(slave)
             os.execve(command[0], command, {"PATH": userland.PATH, "XDG_RUNTIME_DIR": str(self.bundle)})
-        return Session(enter)
+        return Session(enter, lambda: self.remove(container))
+
+    def remove(self, container):
+        subprocess.run(self.command("delete", "--force", container), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                       check=False, timeout=PATIENCE)
 
     def command(self, *args):
         command = [str(arg) for arg in (self.litebox, "--root", self.bundle / "state", *args)]
@@ -175,7 +178,6 @@ class Workshop:
         if os.geteuid() != 0:
             sys.exit("the native half is a chroot and needs root")
         self.options = options
-        self.user = pwd.getpwnam("nobody") if options.who == "user" else None
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix=f"litebox-{name}-"))
         self.directory.chmod(0o755)
         self.litebox = self.directory / "litebox"  # the build may lie where only root may look
@@ -192,10 +194,11 @@ class Workshop:
         subprocess.run([self.options.make_rootfs, tree, root], check=True)
         return Native(root)
 
-    def contained(self, tree):
-        bundle = self.directory / f"{tree}-bundle"
+    def contained(self, tree, who):
+        user = pwd.getpwnam("nobody") if who == "user" else None
+        bundle = self.directory / f"{tree}-{who}"
         bundle.mkdir(exist_ok=True)
-        if self.user:
-            os.chown(bundle, self.user.pw_uid, self.user.pw_gid)
-        subprocess.run([self.options.make_rootfs, tree, bundle / "rootfs", *([self.user.pw_name] if self.user else [])], check=True)
-        return Contained(self.litebox, bundle, self.user)
+        if user:
+            os.chown(bundle, user.pw_uid, user.pw_gid)
+        subprocess.run([self.options.make_rootfs, tree, bundle / "rootfs", *([user.pw_name] if user else [])], check=True)
+        return Contained(self.litebox, bundle, user)
