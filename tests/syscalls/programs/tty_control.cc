@@ -243,7 +243,8 @@ void hang_ups() {
     Pair pair;
     ioctl(pair.slave, TIOCSCTTY, 0);
     catch_signals({SIGHUP, SIGCONT});
-    const pid_t stopped = child([] {
+    const pid_t stopped = child([&] {
+      pair.close_master();
       signal(SIGHUP, SIG_DFL);
       raise(SIGSTOP);
       pause();
@@ -254,6 +255,7 @@ void hang_ups() {
     pair.close_master();
     wait_for(SIGHUP);
     wait_for(SIGCONT);
+    show_caught("leader", {SIGHUP, SIGCONT});
     TRY(waitpid(stopped, &status, WNOHANG | WCONTINUED));
     kill(stopped, SIGKILL);
     end_of(stopped, "stopped");
