@@ -3,7 +3,7 @@ BUILD := build
 ROOTFS := $(BUILD)/trees
 
 .NOTPARALLEL:
-.PHONY: all build install-build install demo test format lint asan-build asan rootfs clean
+.PHONY: all build install-build install demo test format lint asan-build asan rootfs deb clean
 
 all: build
 
@@ -43,6 +43,13 @@ asan: asan-build
 
 test: install format build lint asan rootfs
 	ctest --test-dir $(BUILD) --output-on-failure --label-regex '^(syscalls|security|integration|engines)$$'
+
+# The Debian packages, in build/packages. They are checked by lintian, where that is installed.
+deb: install-build
+	cmake -S . -B $(BUILD) -G Ninja
+	cmake --build $(BUILD) --target litebox containerd-shim-litebox-v2
+	packaging/make-deb $(BUILD) $(BUILD)/packages
+	! command -v lintian || lintian --fail-on error $(BUILD)/packages/*.deb
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-asan

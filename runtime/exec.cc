@@ -9,10 +9,8 @@
 
 #include "oci/config.h"
 #include "oci/supported.h"
-#include "runtime/console.h"
 #include "runtime/exec_cgroups.h"
 #include "runtime/exec_connection.h"
-#include "runtime/exec_keeper.h"
 #include "runtime/pid_file.h"
 #include "runtime/signals.h"
 #include "runtime/status.h"
@@ -106,11 +104,19 @@ Result<oci::Process> configured_process(const std::string& root, const std::stri
   return *config.process;
 }
 
-Result<int> exec_in_container(const std::string& root, ExecRequest request) {
-  LITEBOX_TRY(check_console(request));
+namespace {
+
+// What is settled before a process begins.
+struct Preparation {
+  StateDirectory directory;
+  std::optional<Console> console;
+  ExecOrder order;  // refers to the request
+};
+
+Result<Preparation> prepare(const std::string& root, const ExecRequest& request) {
   std::vector<std::string> warnings;
   LITEBOX_TRY(oci::check_process_supported(request.process, warnings));
-  LITEBOX_ASSIGN(const StateDirectory directory, StateDirectory::open(root, request.id));
+  LITEBOX_ASSIGN(StateDirectory directory, StateDirectory::open(root, request.id));
   LITEBOX_ASSIGN(const StateRecord record, read_existing_record(directory));
   LITEBOX_TRY(check_status(compute_status(directory, record), request.ignore_paused));
 
@@ -122,19 +128,33 @@ Result<int> exec_in_container(const std::string& root, ExecRequest request) {
   for (int i = 0; i < 3; ++i) order.descriptors.push_back(console ? console->slave.get() : i);
   for (const Fd& fd : request.preserved) order.descriptors.push_back(fd.get());
   LITEBOX_ASSIGN(order.cgroups, exec_cgroups(mounted_cgroup_hierarchies(), record, request.cgroups));
+  return Preparation{std::move(directory), std::move(console), std::move(order)};
+}
 
-  if (!request.detach) {
-    Foreground foreground(console);
-    LITEBOX_ASSIGN(ExecConnection connection, ExecConnection::begin(directory.path(), order, false));
-    if (console) console->slave.reset();
-    LITEBOX_TRY(announce(request, connection.pid()));
-    return foreground.stay_with(connection);
+}  // namespace
+
+Result<DetachedProcess> exec_detached(const std::string& root, const ExecRequest& request) {
+  LITEBOX_ASSIGN(Preparation prepared, prepare(root, request));
+  LITEBOX_ASSIGN(ExecKeeper keeper, ExecKeeper::spawn(prepared.directory.path(), prepared.order));
+  return DetachedProcess{std::move(keeper), std::move(prepared.console)};
+}
+
+Result<int> exec_in_container(const std::string& root, ExecRequest request) {
+  LITEBOX_TRY(check_console(request));
+  if (request.detach) {
+    LITEBOX_ASSIGN(DetachedProcess detached, exec_detached(root, request));
+    if (detached.console) LITEBOX_TRY(send_console(*request.console_socket, *detached.console));
+    LITEBOX_TRY(announce(request, detached.keeper.pid()));
+    LITEBOX_TRY(detached.keeper.commit());
+    return 0;
   }
-  LITEBOX_ASSIGN(ExecKeeper keeper, ExecKeeper::spawn(directory.path(), order));
-  if (console) LITEBOX_TRY(send_console(*request.console_socket, *console));
-  LITEBOX_TRY(announce(request, keeper.pid()));
-  LITEBOX_TRY(keeper.commit());
-  return 0;
+  LITEBOX_ASSIGN(Preparation prepared, prepare(root, request));
+  // Before the process can have told anybody that it is there, whose signals would end this one.
+  SignalDescriptor signals(SignalDescriptor::all());
+  LITEBOX_ASSIGN(ExecConnection connection, ExecConnection::begin(prepared.directory.path(), prepared.order, false));
+  if (prepared.console) prepared.console->slave.reset();
+  LITEBOX_TRY(announce(request, connection.pid()));
+  return stay_with(connection, signals, prepared.console ? &*prepared.console : nullptr);
 }
 
 }  // namespace litebox::runtime

@@ -8,6 +8,8 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "oci/process.h"
+#include "runtime/console.h"
+#include "runtime/exec_keeper.h"
 
 namespace litebox::runtime {
 
@@ -30,5 +32,15 @@ Result<oci::Process> configured_process(const std::string& root, const std::stri
 // 128 + the signal. Detached: returns 0 once the process runs; an exec keeper stays, whose pid is the one in the pid file and
 // which ends as the process ends. Every error comes before the program ran.
 Result<int> exec_in_container(const std::string& root, ExecRequest request);
+
+// A process that runs under a keeper of its own, which gives up unless commit() is called; and its terminal, if it has one.
+struct DetachedProcess {
+  ExecKeeper keeper;
+  std::optional<Console> console;
+};
+
+// As a detached exec_in_container(), for a caller that keeps the terminal and tells whoever has to know: no files and sockets
+// of the request are used.
+Result<DetachedProcess> exec_detached(const std::string& root, const ExecRequest& request);
 
 }  // namespace litebox::runtime

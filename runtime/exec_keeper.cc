@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstring>
 
 #include "base/unix_socket.h"
 #include "runtime/keeper_process.h"
@@ -17,8 +18,8 @@ namespace litebox::runtime {
 namespace {
 
 constexpr size_t kMessageLimit = 64U << 10U;
-constexpr const char* kRunning = "running";  // keeper; anything else is an error text
-constexpr const char* kCommit = "commit";    // command
+constexpr const char* kRunning = "running ";  // keeper: "running <pid>"; anything else is an error text
+constexpr const char* kCommit = "commit";     // command
 
 // Until the process has ended; its wait status.
 int watch(ExecConnection& connection, Fd channel, SignalDescriptor& signals) {
@@ -50,7 +51,7 @@ int watch(ExecConnection& connection, Fd channel, SignalDescriptor& signals) {
   }
   release_standard_io();
   close_all_but({connection->descriptor(), signals.descriptor(), channel.get()});
-  (void)send_message(channel.get(), kRunning);
+  (void)send_message(channel.get(), kRunning + std::to_string(connection->pid()));
   end_with(watch(*connection, std::move(channel), signals));
 }
 
@@ -67,7 +68,10 @@ Result<ExecKeeper> ExecKeeper::spawn(const std::string& state_directory, const E
   theirs.reset();
   ExecKeeper keeper(pid, std::move(ours));
   const auto message = receive_message(keeper.channel_.get(), kMessageLimit);
-  if (message.ok() && message->text == kRunning) return keeper;
+  if (message.ok() && message->text.rfind(kRunning, 0) == 0) {
+    keeper.process_ = std::stoi(message->text.substr(std::strlen(kRunning)));
+    return keeper;
+  }
   (void)waitpid(pid, nullptr, 0);
   return Error(message.ok() && !message->text.empty() ? message->text : "the exec keeper has died");
 }

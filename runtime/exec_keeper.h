@@ -18,6 +18,8 @@ class ExecKeeper {
   static Result<ExecKeeper> spawn(const std::string& state_directory, const ExecOrder& order);
 
   pid_t pid() const { return pid_; }
+  // The host pid of the process itself.
+  pid_t process() const { return process_; }
   // The process is to outlive the command.
   Status commit();
 
@@ -25,6 +27,7 @@ class ExecKeeper {
   ExecKeeper(pid_t pid, Fd channel) : pid_(pid), channel_(std::move(channel)) {}
 
   pid_t pid_;
+  pid_t process_ = 0;
   Fd channel_;
 };
 

@@ -1,55 +1,16 @@
 #include "runtime/statistics.h"
 
-#include <fcntl.h>
-
-#include <charconv>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "runtime/files.h"
+#include "runtime/control_files.h"
 #include "runtime/status.h"
 
 namespace litebox::runtime {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-// The control files of a container, wherever they are.
-class ControlFiles {
- public:
-  explicit ControlFiles(const std::vector<std::string>& directories) : directories_(directories) {}
-
-  std::string text(const std::string& file) const {
-    for (const std::string& directory : directories_) {
-      if (auto content = read_file(AT_FDCWD, directory + "/" + file); content.ok()) return *content;
-    }
-    return {};
-  }
-
-  // "max" is the largest number.
-  uint64_t number(const std::string& file) const { return parse(text(file)); }
-
-  // Of lines "name value".
-  std::map<std::string, uint64_t> table(const std::string& file) const {
-    std::map<std::string, uint64_t> values;
-    std::istringstream words(text(file));
-    std::string name;
-    uint64_t value = 0;
-    while (words >> name >> value) values[name] = value;
-    return values;
-  }
-
- private:
-  static uint64_t parse(const std::string& text) {
-    if (text.rfind("max", 0) == 0) return UINT64_MAX;
-    uint64_t value = 0;
-    (void)std::from_chars(text.data(), text.data() + text.size(), value);
-    return value;
-  }
-
-  const std::vector<std::string>& directories_;
-};
 
 uint64_t at(const std::map<std::string, uint64_t>& table, const char* name) {
   const auto found = table.find(name);

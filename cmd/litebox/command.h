@@ -29,10 +29,12 @@ struct Command {
 
 Result<int> checkpoint(Globals& globals, const std::vector<std::string>& arguments);
 Result<int> create(Globals& globals, const std::vector<std::string>& arguments);
+Result<int> doctor(Globals& globals, const std::vector<std::string>& arguments);
 Result<int> remove(Globals& globals, const std::vector<std::string>& arguments);  // delete
 Result<int> events(Globals& globals, const std::vector<std::string>& arguments);
 Result<int> exec(Globals& globals, const std::vector<std::string>& arguments);
 Result<int> features(Globals& globals, const std::vector<std::string>& arguments);
+Result<int> install(Globals& globals, const std::vector<std::string>& arguments);
 Result<int> kill(Globals& globals, const std::vector<std::string>& arguments);
 Result<int> list(Globals& globals, const std::vector<std::string>& arguments);
 Result<int> pause(Globals& globals, const std::vector<std::string>& arguments);
@@ -44,6 +46,7 @@ Result<int> spec(Globals& globals, const std::vector<std::string>& arguments);
 Result<int> start(Globals& globals, const std::vector<std::string>& arguments);
 Result<int> state(Globals& globals, const std::vector<std::string>& arguments);
 Result<int> syscalls(Globals& globals, const std::vector<std::string>& arguments);
+Result<int> uninstall(Globals& globals, const std::vector<std::string>& arguments);
 Result<int> update(Globals& globals, const std::vector<std::string>& arguments);
 
 }  // namespace litebox::command

@@ -18,9 +18,11 @@ constexpr std::array kCommands{
     Command{"checkpoint", "not supported", checkpoint},
     Command{"create", "create a container", create},
     Command{"delete", "delete a container and what belongs to it", remove},
+    Command{"doctor", "show what this host allows", doctor},
     Command{"events", "show a container's statistics", events},
     Command{"exec", "execute a program in a container", exec, 255},
     Command{"features", "show what this runtime supports, as JSON", features},
+    Command{"install", "register litebox with docker, podman and containerd", install},
     Command{"kill", "send a signal to a container", kill},
     Command{"list", "list containers", list},
     Command{"pause", "suspend all processes of a container", pause},
@@ -32,6 +34,7 @@ constexpr std::array kCommands{
     Command{"start", "execute the program of a created container", start},
     Command{"state", "show a container's state, as JSON", state},
     Command{"syscalls", "show how each system call is answered", syscalls},
+    Command{"uninstall", "undo install", uninstall},
     Command{"update", "change the resource limits of a container", update},
 };
 
