@@ -154,12 +154,23 @@ Status check_seccomp(const Seccomp& seccomp, std::vector<std::string>& warnings)
   return {};  // "If the SCMP_ACT_NOTIFY action is not used", listenerPath "is ignored".
 }
 
+// Limits that the container's own IPC objects have (shim/kernel/ipc_limits.h, rootfs/message_queues.h).
+const std::vector<std::string> kIpcSettings = {
+    "kernel/msgmax",         "kernel/msgmnb",        "kernel/msgmni",         "kernel/sem",        "kernel/shmall",
+    "kernel/shmmax",         "kernel/shmmni",        "fs/mqueue/msg_default", "fs/mqueue/msg_max", "fs/mqueue/msgsize_default",
+    "fs/mqueue/msgsize_max", "fs/mqueue/queues_max",
+};
+
 Status check_sysctl(const Linux& linux, std::vector<std::string>& warnings) {
   for (const auto& [path, value] : linux.sysctl) {
     const std::string field = member_path("linux.sysctl", path);
     if (path == "kernel/domainname") continue;  // has become the field domainname
     if (path == "kernel/hostname") return Error(field + ": conflicts with the field hostname");
-    if (path.starts_with("kernel/msg") || path.starts_with("kernel/shm") || path == "kernel/sem" ||
+    if (contains(kIpcSettings, path)) {
+      if (linux.find_namespace(NamespaceType::ipc) == nullptr) return Error(field + ": needs an ipc namespace");
+      continue;
+    }
+    if (path.starts_with("kernel/msg") || path.starts_with("kernel/sem") || path.starts_with("kernel/shm") ||
         path.starts_with("fs/mqueue/")) {
       if (linux.find_namespace(NamespaceType::ipc) == nullptr) return Error(field + ": needs an ipc namespace");
       warnings.push_back(field + ": shown in /proc/sys, but not enforced");

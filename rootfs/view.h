@@ -62,6 +62,8 @@ class ContainerView {
   // The container's control group in each hierarchy of the host: a directory by the controllers' names as /proc/<pid>/cgroup
   // has them ("memory", "cpu,cpuacct", "name=systemd"; "" for the unified hierarchy). Empty where it is not known.
   virtual std::map<std::string, std::string> control_groups() const { return {}; }
+  // /proc/sysvipc's "msg", "sem" or "shm": the rows of the table, without its heading.
+  virtual std::string system_v_table(const std::string& /*name*/) const { return {}; }
   // Of the seccomp filters that a process has and litebox itself has not, how many the container knows of: the one that
   // carries its profile, and those that its programs installed.
   virtual int own_seccomp_filters(int installed) const { return installed > 1 ? installed - 1 : 0; }

@@ -138,10 +138,12 @@ void add_global_files(SyntheticDirectory& root, const ContainerView& view) {
                   [name, lines = table.heading_lines](const Subject& /*subject*/) { return headings(name, lines); });
   }
   root.add_file("locks", 0444, [&view](const Subject& /*subject*/) { return locks(view); });
-  root.add_directory("sysvipc", 0555, [](SyntheticDirectory& sysvipc) {
-    for (const char* name : kIpcTables) {
-      const std::string path = std::string("sysvipc/") + name;
-      sysvipc.add_file(name, 0444, [path](const Subject& /*subject*/) { return headings(path, 1); });
+  root.add_directory("sysvipc", 0555, [&view](SyntheticDirectory& sysvipc) {
+    for (const std::string name : kIpcTables) {
+      sysvipc.add_file(name, 0444, [name, &view](const Subject& /*subject*/) -> Result<std::string> {
+        LITEBOX_ASSIGN(const std::string heading, headings("sysvipc/" + name, 1));
+        return heading + view.system_v_table(name);
+      });
     }
   });
   root.add_directory("bus", 0555, [](SyntheticDirectory& /*bus*/) {});

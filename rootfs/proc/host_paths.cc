@@ -17,6 +17,9 @@ namespace {
 constexpr std::string_view kDeleted = " (deleted)";
 // litebox's own code in every guest is a memfd of this name (shim/guest).
 constexpr std::string_view kOwnCode = "/memfd:litebox";
+// A segment of System V shared memory (shim/kernel/sysv_shared_memory.h); the kernel's own have the name without "memfd:".
+constexpr std::string_view kMemoryFile = "/memfd:";
+constexpr std::string_view kSharedMemory = "/memfd:SYSV";
 // The column at which show_vma_header_prefix() and seq_pad() begin a mapping's name.
 constexpr size_t kNameColumn = 73;
 
@@ -66,6 +69,7 @@ std::string translate_mapping(const HostPaths& paths, std::string_view line) {
   const std::string_view name = rest.substr(name_at);
   std::string text(line.substr(0, line.size() - name.size()));
   if (starts_with(name, kOwnCode)) return text + "[litebox]";
+  if (starts_with(name, kSharedMemory)) return text + "/" + std::string(name.substr(kMemoryFile.size()));
   return text + paths.inside(name, parse_device(device));
 }
 

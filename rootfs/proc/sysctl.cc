@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "rootfs/pass_through.h"
+#include "rootfs/proc/text.h"
 
 namespace litebox::rootfs::proc {
 namespace {
@@ -98,7 +99,7 @@ bool is_shown(std::string_view path, bool has_network) {
   return true;
 }
 
-// A setting with a value of the container's own.
+// A setting with a value of the container's own: config.json's, where it has one.
 struct Fixed {
   const char* name;
   const char* value;
@@ -138,17 +139,24 @@ void add_values(SyntheticDirectory& directory, const Fixed (&values)[kCount]) {
   for (const Fixed& each : values) add_value(directory, each.name, each.value);
 }
 
-// What config.json may set: `path` is the directory's, below /proc/sys.
+// As the kernel writes back what was written to it: words separated by tabs, and a newline.
+std::string setting_text(const std::string& value) {
+  std::string text;
+  std::string_view rest = value;
+  for (std::string_view word = take_word(rest); !word.empty(); word = take_word(rest)) {
+    if (!text.empty()) text += '\t';
+    text += word;
+  }
+  return text + '\n';
+}
+
 template <size_t kCount>
-void add_settings(SyntheticDirectory& directory, const ContainerView& view, const std::string& path,
-                  const Fixed (&values)[kCount]) {
-  for (const Fixed& each : values) {
-    directory.add_file(
-        each.name, 0444,
-        [&view, setting = path + '/' + each.name, fixed = each.value](const Subject& /*subject*/) -> Result<std::string> {
-          const auto chosen = view.sysctl(setting);
-          return chosen ? *chosen + '\n' : std::string(fixed);
-        });
+void add_settings(SyntheticDirectory& directory, const ContainerView& view, const std::string& section,
+                  const Fixed (&settings)[kCount]) {
+  for (const Fixed& each : settings) {
+    const auto configured = view.sysctl(section + "/" + each.name);
+    const std::string text = configured ? setting_text(*configured) : each.value;
+    directory.add_file(each.name, 0444, [text](const Subject& /*subject*/) -> Result<std::string> { return text; });
   }
 }
 

@@ -142,7 +142,7 @@ Status SysvMessages::set(const Credentials& caller, int id, const struct ipc64_p
   const std::scoped_lock lock(mutex_);
   LITEBOX_ASSIGN(const QueuePointer queue, queues_.find(id));
   LITEBOX_TRY(check_ipc_owner(queue->permissions, caller));
-  if (limit > MSGMNB && !caller.has(CAP_SYS_RESOURCE)) return Error(EPERM);
+  if (limit > ipc_limits().queue_bytes && !caller.has(CAP_SYS_RESOURCE)) return Error(EPERM);
   set_ipc_permissions(queue->permissions, wanted);
   queue->limit = limit;
   queue->changed = time(nullptr);

@@ -14,6 +14,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "shim/kernel/gate.h"
+#include "shim/kernel/ipc_limits.h"
 #include "shim/kernel/process_state.h"
 #include "shim/kernel/sysv_ids.h"
 
@@ -39,7 +40,7 @@ struct MessageQueueStatus {
 // Thread-safe. Errors are those of the manual pages.
 class SysvMessages {
  public:
-  SysvMessages() : queues_(MSGMNI) {}
+  SysvMessages() : queues_(ipc_limits().queues) {}
   static SysvMessages& of_this_container();
 
   Result<int> get(const Credentials& caller, key_t key, int flags);
@@ -70,7 +71,7 @@ class SysvMessages {
     IpcPermissions permissions;
     std::list<Message> messages;
     size_t bytes = 0;
-    size_t limit = MSGMNB;
+    size_t limit = ipc_limits().queue_bytes;
     time_t sent = 0;
     time_t received = 0;
     time_t changed = 0;

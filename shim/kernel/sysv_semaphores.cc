@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "shim/kernel/pending_signals.h"
+#include "shim/kernel/ipc_limits.h"
 
 namespace litebox::kernel {
 namespace {
@@ -17,7 +17,7 @@ constexpr size_t kMostSemaphores = 1'000'000;
 
 }  // namespace
 
-SysvSemaphores::SysvSemaphores() : sets_(SEMMNI) {}
+SysvSemaphores::SysvSemaphores() : sets_(ipc_limits().sets) {}
 
 SysvSemaphores& SysvSemaphores::of_this_container() {
   static auto* semaphores = new SysvSemaphores;  // never destroyed: threads use it until the process ends
@@ -25,7 +25,7 @@ SysvSemaphores& SysvSemaphores::of_this_container() {
 }
 
 Result<int> SysvSemaphores::get(const Credentials& caller, key_t key, int count, int flags) {
-  if (count < 0 || count > SEMMSL) return Error(EINVAL);
+  if (count < 0 || static_cast<size_t>(count) > ipc_limits().set_semaphores) return Error(EINVAL);
   const std::scoped_lock lock(mutex_);
   return sets_.get(
       caller, key, flags,

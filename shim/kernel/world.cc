@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "shim/kernel/pidfd.h"
+#include "shim/kernel/sysv_table.h"
 
 namespace litebox::kernel {
 
@@ -198,6 +199,8 @@ std::optional<std::string> World::sysctl(const std::string& path) const {
   if (found == config_.linux.sysctl.end()) return std::nullopt;
   return found->second;
 }
+
+std::string World::system_v_table(const std::string& name) const { return kernel::system_v_table(*this, name); }
 
 std::optional<uint64_t> World::memory_limit() const {
   const auto& resources = config_.linux.resources;

@@ -104,6 +104,7 @@ class World final : public rootfs::ContainerView {
   std::optional<double> cpu_limit() const override;
   std::map<std::string, std::string> control_groups() const override { return control_groups_; }
   bool has_network() const override { return mode_.own_network || mode_.host_network; }
+  std::string system_v_table(const std::string& name) const override;
   rootfs::Tree& tree() const override { return *tree_; }
 
  private:

@@ -13,11 +13,14 @@
 
 #include "base/log.h"
 #include "rootfs/container_tree.h"
+#include "rootfs/message_queues.h"
 #include "shim/filter/filter.h"
 #include "shim/filter/profile.h"
 #include "shim/guest/blob_image.h"
+#include "shim/kernel/ipc_limits.h"
 #include "shim/kernel/pidfd.h"
 #include "shim/kernel/signals.h"
+#include "shim/kernel/sysv_shared_memory.h"
 #include "shim/kernel/world.h"
 #include "shim/monitor/confinement.h"
 #include "shim/monitor/control_protocol.h"
@@ -98,6 +101,7 @@ class Container {
       : setup_(std::move(setup)), mode_(choose_mode(setup_.config)), world_(setup_.config, mode_) {}
 
   Status create() {
+    LITEBOX_TRY(prepare_ipc());
     LITEBOX_TRY(prepare_directories());
     LITEBOX_TRY(enter_worlds());
     LITEBOX_TRY(build_tree());
@@ -124,6 +128,17 @@ class Container {
   void report_exit(int status) { (void)::write(setup_.exit_status.get(), &status, sizeof status); }
 
  private:
+  Status prepare_ipc() {
+    auto limits = kernel::read_ipc_limits(setup_.config.linux.sysctl);
+    if (!limits.ok()) return std::move(limits).error().within("linux.sysctl");
+    kernel::set_ipc_limits(*limits);
+    auto queue_limits = rootfs::read_message_queue_limits(setup_.config.linux.sysctl);
+    if (!queue_limits.ok()) return std::move(queue_limits).error().within("linux.sysctl");
+    rootfs::MessageQueues::of_this_container().set_limits(*queue_limits);
+    kernel::SysvSharedMemory::of_this_container().set_members([this] { return world_.members(); });
+    return {};
+  }
+
   Status prepare_directories() {
     for (const char* name : {"scratch", "empty"}) {
       const std::string path = setup_.state_directory + "/" + name;

@@ -24,6 +24,7 @@
 #include "shim/kernel/exec_credentials.h"
 #include "shim/kernel/guest_memory.h"
 #include "shim/kernel/pidfd.h"
+#include "shim/kernel/sysv_shared_memory.h"
 
 namespace litebox::monitor {
 namespace {
@@ -115,7 +116,7 @@ void ExecService::begin_exec(const WaitingCall& call, HostPid process, syscalls:
   Nudged nudged;
   nudged.stage = Stage::executing;
   nudged.process = process;
-  nudged.loader_fd = *loader_fd;
+  nudged.guest_fd = *loader_fd;
   nudged.plan = std::move(request.plan);
   nudged.argv = request.argv;
   nudged.envp = request.envp;
@@ -125,6 +126,17 @@ void ExecService::begin_exec(const WaitingCall& call, HostPid process, syscalls:
 
 void ExecService::begin_call(const WaitingCall& call, syscalls::Reply::InGuest request) {
   Nudged nudged;
+  if (request.descriptor) {
+    const auto installed = listener_.install(call.notification_id, request.descriptor.get(), true);
+    request.descriptor.reset();
+    if (!installed.ok()) {
+      const int64_t failed = -installed.error().number();
+      (void)listener_.answer(call.notification_id, request.finish ? request.finish(failed) : failed);
+      return;
+    }
+    nudged.guest_fd = *installed;
+    for (auto& each : request.arguments) each.at(request.descriptor_argument) = static_cast<uint64_t>(*installed);
+  }
   const auto arguments = request.arguments.front();
   request.arguments.erase(request.arguments.begin());
   nudged.calls = std::move(request);
@@ -289,6 +301,7 @@ Status ExecService::hand_over(const seccomp_notif& notification, HostPid process
   if (message.size() > notification.data.args[1]) return Error(E2BIG);
   const kernel::GuestMemory memory(process);
   LITEBOX_TRY(memory.write(GuestAddress(notification.data.args[0]), message.data(), message.size()));
+  kernel::SysvSharedMemory::of_this_container().executed(process);
   return world_.update(process, [&plan](kernel::ProcessState& state) -> Status {
     state.credentials = plan.credentials;
     state.identity = kernel::identity_of(*plan.credentials);
@@ -326,10 +339,8 @@ void ExecService::done(const seccomp_notif& notification, bool direct_child) {
   }
   if (current.stage == Stage::executing) {
     current.result = result;
-    current.stage = Stage::closing;
     current.plan.reset();
-    const auto loader_fd = static_cast<uint64_t>(current.loader_fd);
-    send(call, std::move(current), SYS_close, {loader_fd, 0, 0, 0, 0, 0});
+    close_in_guest(call, std::move(current));
     return;
   }
   if (current.stage == Stage::calling) {
@@ -342,6 +353,11 @@ void ExecService::done(const seccomp_notif& notification, bool direct_child) {
       send(call, std::move(current), number, arguments);
       return;
     }
+    if (current.calls.finish) current.result = current.calls.finish(current.result);
+    if (current.guest_fd >= 0) {
+      close_in_guest(call, std::move(current));
+      return;
+    }
   }
   exchange(
       call,
@@ -350,6 +366,12 @@ void ExecService::done(const seccomp_notif& notification, bool direct_child) {
         registers.rax = static_cast<unsigned long long>(result);
       },
       ExchangeEnd::returned);
+}
+
+void ExecService::close_in_guest(const WaitingCall& call, Nudged nudged_thread) {
+  nudged_thread.stage = Stage::closing;
+  const auto descriptor = static_cast<uint64_t>(nudged_thread.guest_fd);
+  send(call, std::move(nudged_thread), SYS_close, {descriptor, 0, 0, 0, 0, 0});
 }
 
 // A traced process's new program begins: from here on its tracer sees what it does. ELF_PLAT_INIT() and start_thread() of

@@ -56,9 +56,9 @@ class ExecService {
     HostPid process;
     user_regs_struct original{};
     int64_t result = 0;
-    bool succeeded = false;                 // one of the calls has
-    syscalls::Reply::InGuest calls{0, {}};  // what is still to be called
-    int loader_fd = -1;                     // in the guest
+    bool succeeded = false;                                   // one of the calls has
+    syscalls::Reply::InGuest calls{0, {}, Fd(), 0, nullptr};  // what is still to be called
+    int guest_fd = -1;  // what the guest has for this alone: the loader, or a call's descriptor
     std::unique_ptr<kernel::ExecPlan> plan;
     GuestAddress argv, envp;
   };
@@ -72,6 +72,7 @@ class ExecService {
   void ready(const seccomp_notif& notification);
   // Sends a waiting thread to make a call; `nudged` is what is to become of it then.
   void send(const WaitingCall& call, Nudged nudged, int64_t number, const std::array<uint64_t, 6>& arguments);
+  void close_in_guest(const WaitingCall& call, Nudged nudged);
   void remember_locked(HostPid thread, Nudged nudged);
   bool may_execute(const seccomp_notif& notification, HostPid process);
   void hello(const seccomp_notif& notification, HostPid process);

@@ -38,6 +38,11 @@ class Reply {
   struct InGuest {
     int64_t number;
     std::vector<std::array<uint64_t, 6>> arguments;
+    // A descriptor that the guest has for these calls alone, and which of their arguments is its number there.
+    Fd descriptor{};
+    size_t descriptor_argument = 0;
+    // What the caller gets for that result; called when the calls are done, in the monitor. May be null.
+    std::function<int64_t(int64_t)> finish{};
   };
   // ptrace(2), and the waits of tracers: the monitor's tracing thread answers (shim/monitor/tracer.h).
   struct ByTracer {};
@@ -60,8 +65,9 @@ class Reply {
     return in_guest(number, std::vector{arguments});
   }
   static Reply in_guest(int64_t number, std::vector<std::array<uint64_t, 6>> arguments) {
-    return Reply(InGuest{number, std::move(arguments)});
+    return Reply(InGuest{number, std::move(arguments), Fd(), 0, nullptr});
   }
+  static Reply in_guest(InGuest calls) { return Reply(std::move(calls)); }
   static Reply exec(std::unique_ptr<kernel::ExecPlan> plan, GuestAddress argv, GuestAddress envp) {
     return Reply(Exec{std::move(plan), argv, envp});
   }

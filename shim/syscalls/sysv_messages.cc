@@ -1,6 +1,7 @@
 // msgget(2), msgsnd(2), msgrcv(2), msgctl(2) (ipc/msg.c).
 #include "shim/kernel/sysv_messages.h"
 
+#include "shim/kernel/ipc_limits.h"
 #include "shim/syscalls/call.h"
 #include "shim/syscalls/ipc_caller.h"
 #include "shim/table/handlers.h"
@@ -31,9 +32,10 @@ Reply limits(const Call& call, bool with_usage) {
   msginfo information{};
   information.msgpool = with_usage ? usage.queues : MSGPOOL;
   information.msgmap = with_usage ? usage.messages : MSGMAP;
-  information.msgmax = MSGMAX;
-  information.msgmnb = MSGMNB;
-  information.msgmni = MSGMNI;
+  const kernel::IpcLimits& limits = kernel::ipc_limits();
+  information.msgmax = static_cast<int>(limits.message_bytes);
+  information.msgmnb = static_cast<int>(limits.queue_bytes);
+  information.msgmni = static_cast<int>(limits.queues);
   information.msgssz = MSGSSZ;
   information.msgtql = with_usage ? usage.bytes : MSGTQL;
   information.msgseg = MSGSEG;
@@ -51,7 +53,7 @@ Reply sys_msgget(Call& call) {
 Reply sys_msgsnd(Call& call) {
   LITEBOX_OR_REPLY(const long type, call.memory.read_value<long>(call.address(1)));
   const uint64_t size = call.raw(2);
-  if (size > MSGMAX || call.integer(0) < 0 || type < 1) return Reply::error(EINVAL);
+  if (size > kernel::ipc_limits().message_bytes || call.integer(0) < 0 || type < 1) return Reply::error(EINVAL);
   kernel::Message message{type, std::string(size, '\0')};
   LITEBOX_CHECK_REPLY(call.memory.read(GuestAddress(call.raw(1) + sizeof type), message.text.data(), size));
   return Reply::from(messages().send(ipc_caller(call), call.integer(0), std::move(message), call.integer(3), blocking(call)));

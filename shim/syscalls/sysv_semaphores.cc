@@ -1,6 +1,7 @@
 // semget(2), semop(2), semtimedop(2), semctl(2) (ipc/sem.c).
 #include "shim/kernel/sysv_semaphores.h"
 
+#include "shim/kernel/ipc_limits.h"
 #include "shim/syscalls/call.h"
 #include "shim/syscalls/ipc_caller.h"
 #include "shim/table/handlers.h"
@@ -16,7 +17,7 @@ Reply operate(const Call& call, const std::optional<timespec>& timeout) {
   const int id = call.integer(0);
   const uint64_t count = call.flags(2);
   if (count < 1 || id < 0) return Reply::error(EINVAL);
-  if (count > SEMOPM) return Reply::error(E2BIG);
+  if (count > kernel::ipc_limits().operations) return Reply::error(E2BIG);
   std::vector<sembuf> operations(count);
   LITEBOX_CHECK_REPLY(call.memory.read(call.address(1), operations.data(), count * sizeof(sembuf)));
   constexpr long kNanoseconds = 1'000'000'000;
@@ -37,11 +38,12 @@ Reply limits(const Call& call, bool with_usage) {
   const SysvSemaphores::Usage usage = semaphores().usage();
   seminfo information{};
   information.semmap = SEMMAP;
-  information.semmni = SEMMNI;
-  information.semmns = SEMMNS;
+  const kernel::IpcLimits& limits = kernel::ipc_limits();
+  information.semmni = static_cast<int>(limits.sets);
+  information.semmns = static_cast<int>(limits.semaphores);
   information.semmnu = SEMMNU;
-  information.semmsl = SEMMSL;
-  information.semopm = SEMOPM;
+  information.semmsl = static_cast<int>(limits.set_semaphores);
+  information.semopm = static_cast<int>(limits.operations);
   information.semume = SEMUME;
   information.semusz = with_usage ? usage.sets : static_cast<int>(kernel::kSemaphoreUndoSize);
   information.semvmx = SEMVMX;
