@@ -125,7 +125,7 @@ Status TreeBuilder::bind_device(const Resolved& place, const std::string& path, 
   }
   if (place.target.node && place.target.node->is_directory()) return Error(EISDIR);
   HostMountInfo info = host_mount_info(host.root.get());
-  LITEBOX_ASSIGN(NodePtr node, root_node(std::move(host)));
+  LITEBOX_ASSIGN(NodePtr node, maker_->root_node(std::move(host)));
   return attach(path, std::move(node), {}, std::move(info));
 }
 
@@ -142,7 +142,7 @@ Status TreeBuilder::add_console() {
   // Without a devpts of its own, the container has its terminal all the same.
   HostMount host;
   LITEBOX_ASSIGN(host.root, host::reopen(options_.terminal, O_PATH));
-  LITEBOX_ASSIGN(NodePtr node, root_node(std::move(host)));
+  LITEBOX_ASSIGN(NodePtr node, maker_->root_node(std::move(host)));
   return attach("/dev/console", std::move(node), {}, {"devpts", "devpts", "/", "rw"});
 }
 

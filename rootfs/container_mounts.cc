@@ -3,7 +3,6 @@
 #include <linux/magic.h>
 #include <sys/statfs.h>
 
-#include <charconv>
 #include <cstdio>
 
 #include "rootfs/filesystems.h"
@@ -11,30 +10,6 @@
 #include "rootfs/tree_path.h"
 
 namespace litebox::rootfs {
-namespace {
-
-Result<unsigned> parse_number(const std::string& name, const std::string& value, int base) {
-  unsigned number = 0;
-  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number, base);
-  if (value.empty() || error != std::errc() || end != value.data() + value.size()) return Error(EINVAL, name + "=" + value);
-  return number;
-}
-
-Result<DevptsOptions> parse_devpts_options(const MountOptions& options) {
-  DevptsOptions parsed;
-  for (const auto& [name, value] : options.data) {
-    if (name == "newinstance" || name == "max") continue;
-    LITEBOX_ASSIGN(const unsigned number, parse_number(name, value, name == "mode" || name == "ptmxmode" ? 8 : 10));
-    if (name == "uid") parsed.uid = number;
-    if (name == "gid") parsed.gid = number;
-    if (name == "mode") parsed.mode = number;
-    if (name == "ptmxmode") parsed.ptmx_mode = number;
-  }
-  return parsed;
-}
-
-}  // namespace
-
 Status TreeBuilder::add_mounts() {
   for (size_t i = 0; i < config_.mounts.size(); ++i) {
     const oci::Mount& mount = config_.mounts[i];
@@ -50,8 +25,8 @@ Status TreeBuilder::add_mount(const oci::Mount& mount) {
   const MountOptions options = parse_mount_options(mount);
   if (options.remount) return remount(mount, options);
   if (options.bind) return add_bind(mount, options);
-  if (mount.type == "tmpfs" || mount.type == "mqueue") return add_tmpfs(mount, options);
-  return add_synthetic(mount, options, mount.type);
+  if (mount.type == "tmpfs") return add_tmpfs(mount, options);
+  return add_synthetic(mount, options);
 }
 
 Status TreeBuilder::attach(const std::string& destination, NodePtr root, const MountOptions& options, HostMountInfo info) {
@@ -92,7 +67,7 @@ Status TreeBuilder::add_bind(const oci::Mount& mount, const MountOptions& option
   auto opened = bind_source(source, options.with_submounts, options_.may_mount);
   if (!opened.ok()) return std::move(opened).error().within(source);
   HostMountInfo info = host_mount_info(Fd(::open(source.c_str(), O_PATH | O_CLOEXEC)).get());
-  auto node = root_node(std::move(*opened));
+  auto node = maker_->root_node(std::move(*opened));
   if (!node.ok()) return std::move(node).error().within(source);
   return attach(mount.destination, std::move(*node), options, std::move(info));
 }
@@ -132,7 +107,6 @@ Status TreeBuilder::add_tmpfs(const oci::Mount& mount, const MountOptions& optio
     }
     return false;
   };
-  if (mount.type == "mqueue") with_mode.data = {{"mode", "1777"}};
   const auto covered = resolve(mount.destination);
   if (!has("mode")) {
     // As runc does: a tmpfs takes the mode of the directory that it covers.
@@ -145,19 +119,7 @@ Status TreeBuilder::add_tmpfs(const oci::Mount& mount, const MountOptions& optio
     (void)std::snprintf(text, sizeof text, "%04o", mode);
     with_mode.data.emplace_back("mode", text);
   }
-  LITEBOX_ASSIGN(HostMount made, make_tmpfs(with_mode, options_.scratch, options_.may_mount));
-  const bool detached = made.detached;
-  LITEBOX_ASSIGN(NodePtr node, root_node(std::move(made)));
-  if (!detached) {
-    for (const auto& [name, value] : with_mode.data) {
-      if (name != "mode" && name != "uid" && name != "gid") continue;
-      LITEBOX_ASSIGN(const unsigned number, parse_number(name, value, name == "mode" ? 8 : 10));
-      constexpr auto kKeep = static_cast<unsigned>(-1);
-      LITEBOX_TRY(name == "mode"  ? node->change_mode(subject_, number)
-                  : name == "uid" ? node->change_owner(subject_, number, kKeep)
-                                  : node->change_owner(subject_, kKeep, number));
-    }
-  }
+  LITEBOX_ASSIGN(NodePtr node, maker_->make_tmpfs(with_mode));
   if (options.copy_up && covered.ok() && covered->target.node->is_directory()) {
     LITEBOX_TRY(copy_up(subject_, covered->target.node, node));
   }
@@ -165,22 +127,11 @@ Status TreeBuilder::add_tmpfs(const oci::Mount& mount, const MountOptions& optio
   return attach(mount.destination, std::move(node), with_mode, {mount.type, source, "/", super_options(options)});
 }
 
-Status TreeBuilder::add_synthetic(const oci::Mount& mount, const MountOptions& options, const std::string& type) {
-  NodePtr node;
-  if (type == "proc") {
-    node = make_proc(*options_.view, registry_);
-  } else if (type == "sysfs") {
-    node = make_sys(*options_.view, registry_);
-  } else if (type == "cgroup" || type == "cgroup2") {
-    node = make_cgroup(*options_.view, registry_);
-  } else if (type == "devpts") {
-    LITEBOX_ASSIGN(const DevptsOptions parsed, parse_devpts_options(options));
-    node = make_devpts(*options_.view, registry_, parsed);
-  } else {
-    return Error("type: the file system \"" + type + "\" is not supported");
-  }
-  const std::string source = mount.source.empty() ? type : mount.source;
-  return attach(mount.destination, std::move(node), options, {type, source, "/", super_options(options)});
+Status TreeBuilder::add_synthetic(const oci::Mount& mount, const MountOptions& options) {
+  LITEBOX_ASSIGN(NodePtr node, maker_->make_synthetic(mount.type, options));
+  if (!node) return Error("type: the file system \"" + mount.type + "\" is not supported");
+  const std::string source = mount.source.empty() ? mount.type : mount.source;
+  return attach(mount.destination, std::move(node), options, {mount.type, source, "/", super_options(options)});
 }
 
 }  // namespace litebox::rootfs

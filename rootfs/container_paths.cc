@@ -49,6 +49,7 @@ Status TreeBuilder::add_readonly_paths() {
     auto mounted =
         tree_->mount(place->target, place->target.node, options.flags, under.type, under.source, path, under.options);
     if (!mounted.ok()) return field(std::move(mounted).error());
+    (*mounted)->locked = options.flags;
   }
   return {};
 }
@@ -75,6 +76,7 @@ Status TreeBuilder::add_masked_paths() {
     }
     auto mounted = tree_->mount(place->target, cover, read_only, "tmpfs", "tmpfs", "/", "ro");
     if (!mounted.ok()) return field(std::move(mounted).error());
+    (*mounted)->locked = read_only;
   }
   return {};
 }

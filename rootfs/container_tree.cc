@@ -27,27 +27,12 @@ std::string TreeBuilder::absolute(const std::string& path) const {
   return path.starts_with('/') ? path : options_.bundle + "/" + path;
 }
 
-HostFileSystemPtr TreeBuilder::new_file_system(bool detached) {
-  return std::make_shared<HostFileSystem>(options_.ownership, detached, devices_);
-}
-
-Result<NodePtr> TreeBuilder::root_node(HostMount mount) {
-  HostFileSystemPtr file_system = new_file_system(mount.detached);
-  struct stat status {};
-  if (::fstat(mount.root.get(), &status) != 0) return last_error();
-  if (options_.ownership == Ownership::recorded && S_ISDIR(status.st_mode)) {
-    LITEBOX_ASSIGN(Fd directory, host::reopen(mount.root.get(), O_PATH));
-    file_system->set_store(std::make_unique<OverrideStore>(std::move(directory)));
-  }
-  return HostNode::make(file_system, std::move(mount.root));
-}
-
 Status TreeBuilder::make_root() {
   const std::string path = absolute(config_.root.path);
   auto opened = bind_source(path, true, options_.may_mount);
   if (!opened.ok()) return std::move(opened).error().within("root.path: " + path);
   HostMountInfo info = host_mount_info(Fd(::open(path.c_str(), O_PATH | O_CLOEXEC)).get());
-  auto node = root_node(std::move(*opened));
+  auto node = maker_->root_node(std::move(*opened));
   if (!node.ok()) return std::move(node).error().within("root.path: " + path);
   if (!(*node)->is_directory()) return Error(ENOTDIR, "root.path: " + path);
   auto mount = std::make_shared<Mount>();
@@ -57,6 +42,7 @@ Status TreeBuilder::make_root() {
   mount->options = info.options;
   tree_ = std::make_shared<Tree>(Location{mount, std::move(*node)});
   tree_->set_registry(registry_);
+  tree_->set_maker(maker_);
   if (config_.root.readonly) {
     oci::Mount read_only;
     read_only.options = {"ro"};
@@ -105,12 +91,14 @@ Status TreeBuilder::make_symlink(const std::string& path, const std::string& tar
 void TreeBuilder::finish_mounts() {
   for (const Unfinished& item : unfinished_) {
     tree_->remount(item.mount, item.options.flags);
+    item.mount->locked = item.options.flags;
     if (is_detached(*item.mount->root)) set_attributes(item.mount->root->host_fd(), item.options, true);
   }
 }
 
 Result<std::shared_ptr<Tree>> TreeBuilder::build() {
   LITEBOX_ASSIGN(registry_, DescriptorRegistry::make(options_.scratch));
+  maker_ = std::make_shared<const FileSystemMaker>(options_, devices_, registry_);
   LITEBOX_TRY(make_root());
   LITEBOX_TRY(add_mounts());
   if (needs_devices()) LITEBOX_TRY(add_devices());

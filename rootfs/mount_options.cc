@@ -13,7 +13,7 @@ namespace {
 
 struct Flag {
   std::string_view name;
-  bool MountFlags::*flag;  // null: not litebox's to enforce
+  MountFlag MountFlags::*flag;  // null: not litebox's to enforce
   uint64_t attribute;
   bool value;
 };

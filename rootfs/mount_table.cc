@@ -3,19 +3,20 @@
 namespace litebox::rootfs {
 MountTable::MountTable(std::vector<MountPtr> mounts) : mounts_(std::move(mounts)) {
   for (const MountPtr& mount : mounts_) {
-    if (!mount->parent) continue;
-    const NodeKey key = mount->mountpoint.node->key();
-    by_mountpoint_[{mount->parent->id, key}] = mount;
+    const auto place = mount->place();
+    if (!place) continue;
+    const NodeKey key = place->mountpoint.node->key();
+    by_mountpoint_[{place->parent->id, key}] = {mount, place->name};
     covered_.insert(key);
-    names_.insert(mount->mountpoint_name);
+    names_.insert(place->name);
   }
 }
 
 MountPtr MountTable::covering(int mount, const Node& node, std::string_view name) const {
   const auto found = by_mountpoint_.find({mount, node.key()});
   if (found == by_mountpoint_.end()) return nullptr;
-  if (!node.is_directory() && !name.empty() && name != found->second->mountpoint_name) return nullptr;
-  return found->second;
+  if (!node.is_directory() && !name.empty() && name != found->second.name) return nullptr;
+  return found->second.mount;
 }
 
 Location MountTable::cross(Location location, std::string_view name) const {

@@ -43,7 +43,11 @@ class MountTable {
   };
 
   std::vector<MountPtr> mounts_;  // in order of mounting
-  std::unordered_map<Covered, MountPtr, CoveredHash> by_mountpoint_;
+  struct Cover {
+    MountPtr mount;
+    std::string name;  // of what it covers
+  };
+  std::unordered_map<Covered, Cover, CoveredHash> by_mountpoint_;
   std::unordered_set<NodeKey, NodeKeyHash> covered_;
   std::set<std::string, std::less<>> names_;
 };

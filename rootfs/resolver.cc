@@ -97,9 +97,10 @@ Result<Location> Walk::up() {
     }
     if (same_place(here, task_root_)) return here;
     if (!(here.node->key() == here.mount->root->key())) break;
-    if (!here.mount->parent) return here;
+    const auto place = here.mount->place();
+    if (!place) return here;
     if (options_.no_cross_mount) return Error(EXDEV);
-    here = here.mount->mountpoint;
+    here = place->mountpoint;
   }
   LITEBOX_ASSIGN(NodePtr parent, here.node->parent(subject_));
   if (!connected(*here.mount, *parent)) return Error(ENOENT);

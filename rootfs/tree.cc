@@ -43,19 +43,25 @@ std::vector<MountPtr> Tree::mounts() const { return table()->mounts(); }
 
 bool Tree::is_mountpoint(const Node& node) const { return table()->covers(node.key()); }
 
+Result<std::shared_ptr<const Mount::Place>> Tree::place_at(const Location& covered) {
+  auto place = std::make_shared<Mount::Place>();
+  place->parent = covered.mount;
+  place->mountpoint = covered;
+  if (!same_place(covered, {covered.mount, covered.mount->root})) {
+    LITEBOX_ASSIGN(const std::string path, covered.node->path_in_file_system());
+    place->name = last_name(path);
+  }
+  return std::shared_ptr<const Mount::Place>(std::move(place));
+}
+
 Result<MountPtr> Tree::mount(const Location& mountpoint, NodePtr root, MountFlags flags, std::string type, std::string source,
                              std::string root_path, std::string options) {
   if (root->is_directory() != mountpoint.node->is_directory()) return Error(ENOTDIR);
   const std::lock_guard<std::mutex> guard(mutex_);
-  const Location covered = table_->cross(mountpoint);
+  LITEBOX_ASSIGN(auto place, place_at(table_->cross(mountpoint)));
   auto mount = std::make_shared<Mount>();
   mount->id = next_id_++;
-  mount->parent = covered.mount;
-  mount->mountpoint = covered;
-  if (!same_place(covered, {covered.mount, covered.mount->root})) {
-    LITEBOX_ASSIGN(const std::string path, covered.node->path_in_file_system());
-    mount->mountpoint_name = last_name(path);
-  }
+  mount->place_ = std::move(place);
   mount->root = std::move(root);
   mount->flags = flags;
   mount->type = std::move(type);
@@ -72,10 +78,42 @@ Status Tree::unmount(const MountPtr& mount) {
   const std::lock_guard<std::mutex> guard(mutex_);
   std::vector<MountPtr> mounts = table_->mounts();
   const auto found = std::find(mounts.begin(), mounts.end(), mount);
-  if (found == mounts.end() || !mount->parent) return Error(EINVAL);
-  const bool busy = std::any_of(mounts.begin(), mounts.end(), [&](const MountPtr& other) { return other->parent == mount; });
+  if (found == mounts.end() || !mount->place()) return Error(EINVAL);
+  const bool busy = std::any_of(mounts.begin(), mounts.end(), [&](const MountPtr& other) { return other->parent() == mount; });
   if (busy) return Error(EBUSY);
   mounts.erase(found);
+  mount->place_ = std::shared_ptr<const Mount::Place>();
+  table_ = std::make_shared<const MountTable>(std::move(mounts));
+  return {};
+}
+
+// do_move_mount()
+Status Tree::move(const MountPtr& mount, const Location& mountpoint) {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  const std::vector<MountPtr>& mounts = table_->mounts();
+  if (std::find(mounts.begin(), mounts.end(), mount) == mounts.end() || !mount->place()) return Error(EINVAL);
+  if (mount->root->is_directory() != mountpoint.node->is_directory()) return Error(EINVAL);
+  const Location covered = table_->cross(mountpoint);
+  for (MountPtr above = covered.mount; above; above = above->parent()) {
+    if (above == mount) return Error(ELOOP);
+  }
+  LITEBOX_ASSIGN(auto place, place_at(covered));
+  mount->place_ = std::move(place);
+  table_ = std::make_shared<const MountTable>(mounts);
+  return {};
+}
+
+Status Tree::pivot(const MountPtr& mount, const Location& old_root) {
+  const std::lock_guard<std::mutex> guard(mutex_);
+  std::vector<MountPtr> mounts = table_->mounts();
+  const MountPtr former = mounts.front();
+  const auto found = std::find(mounts.begin(), mounts.end(), mount);
+  if (found == mounts.end() || mount == former) return Error(EINVAL);
+  LITEBOX_ASSIGN(auto place, place_at(table_->cross(old_root)));
+  mounts.erase(found);
+  mounts.insert(mounts.begin(), mount);
+  mount->place_ = std::shared_ptr<const Mount::Place>();
+  former->place_ = std::move(place);
   table_ = std::make_shared<const MountTable>(std::move(mounts));
   return {};
 }

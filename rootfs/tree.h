@@ -1,6 +1,7 @@
 // The container's tree: a mount table and the one resolver through which every path goes.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -15,29 +16,61 @@
 
 namespace litebox::rootfs {
 
-// mount(2)'s per-mount flags that litebox enforces.
-struct MountFlags {
-  bool read_only = false;
-  bool no_suid = false;
-  bool no_dev = false;
-  bool no_exec = false;
-  bool no_atime = false;
-  bool no_symlink_follow = false;
+// A flag that a remount may change while others read it.
+class MountFlag {
+ public:
+  MountFlag(bool value = false) : value_(value) {}  // NOLINT(google-explicit-constructor)
+  MountFlag(const MountFlag& other) : value_(other) {}
+  MountFlag& operator=(const MountFlag& other) {
+    value_.store(other, std::memory_order_relaxed);
+    return *this;
+  }
+  ~MountFlag() = default;
+  operator bool() const { return value_.load(std::memory_order_relaxed); }  // NOLINT(google-explicit-constructor)
+
+ private:
+  std::atomic<bool> value_;
 };
 
-// One mount. Immutable but for its flags (remount), which only Tree changes, and only before guests run.
+// mount(2)'s per-mount flags that litebox enforces.
+struct MountFlags {
+  MountFlag read_only;
+  MountFlag no_suid;
+  MountFlag no_dev;
+  MountFlag no_exec;
+  MountFlag no_atime;
+  MountFlag no_symlink_follow;
+};
+
+// One mount. Immutable but for its flags (remount) and its place (moving, unmounting), which only Tree changes.
 class Mount {
  public:
-  int id = 0;                   // chosen by Tree
-  MountPtr parent;              // null for the root mount
-  Location mountpoint;          // what it covers, in the parent; empty for the root mount
-  std::string mountpoint_name;  // the name of what it covers; empty for one on another mount's root
+  struct Place {
+    MountPtr parent;
+    Location mountpoint;  // what it covers, in the parent
+    std::string name;     // of what it covers; empty for one on another mount's root
+  };
+
+  int id = 0;  // chosen by Tree
   NodePtr root;
   MountFlags flags;
+  MountFlags locked;      // which of the flags a guest may not clear: those that config.json asks for (MNT_LOCK_*)
+  bool of_guest = false;  // a file system that a guest has mounted
   std::string type;       // "ext4", "tmpfs", "proc", ... as mountinfo shows it
   std::string source;     // as mountinfo shows it
   std::string root_path;  // mountinfo's fourth field: the root within its file system
   std::string options;    // super block options, as mountinfo shows them
+
+  // Null for the root mount, and for one that is mounted no more.
+  std::shared_ptr<const Place> place() const { return place_.load(); }
+  MountPtr parent() const {
+    const auto at = place();
+    return at ? at->parent : nullptr;
+  }
+
+ private:
+  friend class Tree;
+  std::atomic<std::shared_ptr<const Place>> place_;
 };
 
 struct ResolveOptions {
@@ -66,6 +99,7 @@ struct Resolved {
 };
 
 class DescriptorRegistry;
+class FileSystemMaker;
 class MountTable;
 
 class Tree {
@@ -99,6 +133,10 @@ class Tree {
   Result<MountPtr> mount(const Location& mountpoint, NodePtr root, MountFlags flags, std::string type, std::string source,
                          std::string root_path, std::string options);
   Status unmount(const MountPtr& mount);  // EBUSY while another mount is on it
+  // Moves a mount with all that is on it. EINVAL for the root mount, ELOOP into itself.
+  Status move(const MountPtr& mount, const Location& mountpoint);
+  // pivot_root(2): `mount` becomes the root mount, the present one goes to `old_root`, which lies in or below `mount`.
+  Status pivot(const MountPtr& mount, const Location& old_root);
   void remount(const MountPtr& mount, MountFlags flags);
   std::vector<MountPtr> mounts() const;  // in order of mounting
 
@@ -118,6 +156,9 @@ class Tree {
 
   // Where descriptors of synthetic nodes are known; locate() asks it.
   void set_registry(std::shared_ptr<DescriptorRegistry> registry);
+  // What guests mount is made by; null where they cannot.
+  void set_maker(std::shared_ptr<const FileSystemMaker> maker) { maker_ = std::move(maker); }
+  const FileSystemMaker* maker() const { return maker_.get(); }
   const std::shared_ptr<DescriptorRegistry>& registry() const { return registry_; }
 
   // The topmost mount's root at a location (follows mounts stacked on it); the location itself if none covers it.
@@ -125,10 +166,12 @@ class Tree {
 
  private:
   std::shared_ptr<const MountTable> table() const;
+  static Result<std::shared_ptr<const Mount::Place>> place_at(const Location& covered);
 
   mutable std::mutex mutex_;
   std::shared_ptr<const MountTable> table_;  // replaced as a whole, never changed
   std::shared_ptr<DescriptorRegistry> registry_;
+  std::shared_ptr<const FileSystemMaker> maker_;
   int next_id_ = 1;
 };
 

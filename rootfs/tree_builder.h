@@ -9,6 +9,7 @@
 #include "rootfs/container_tree.h"
 #include "rootfs/descriptor_registry.h"
 #include "rootfs/device_policy.h"
+#include "rootfs/file_system_maker.h"
 #include "rootfs/host_mount.h"
 #include "rootfs/synthetic.h"
 
@@ -28,9 +29,6 @@ class TreeBuilder {
   // The place `path`, which is made with every directory above it where it is missing.
   Result<Location> make_place(const std::string& path, bool directory);
   std::string absolute(const std::string& path) const;  // from the bundle
-  HostFileSystemPtr new_file_system(bool detached);
-  // The root node of a host mount, with the store for what it cannot record otherwise.
-  Result<NodePtr> root_node(HostMount mount);
   // Makes what is mounted read-only once the tree is complete.
   void finish_mounts();
 
@@ -39,7 +37,7 @@ class TreeBuilder {
   Status add_mount(const oci::Mount& mount);
   Status add_bind(const oci::Mount& mount, const MountOptions& options);
   Status add_tmpfs(const oci::Mount& mount, const MountOptions& options);
-  Status add_synthetic(const oci::Mount& mount, const MountOptions& options, const std::string& type);
+  Status add_synthetic(const oci::Mount& mount, const MountOptions& options);
   Status remount(const oci::Mount& mount, const MountOptions& options);
   // The synthetic counterpart of a file of the host's proc, sysfs or cgroup file systems; null for any other file.
   Result<NodePtr> synthetic_source(const std::string& source, std::string& type);
@@ -61,6 +59,7 @@ class TreeBuilder {
   Subject subject_;  // root with every capability and no umask
   std::shared_ptr<DescriptorRegistry> registry_;
   std::shared_ptr<const DevicePolicy> devices_;
+  std::shared_ptr<const FileSystemMaker> maker_;
   std::shared_ptr<Tree> tree_;
   struct Unfinished {
     MountPtr mount;

@@ -43,8 +43,9 @@ std::optional<std::string> path_below(const Location& root, const Location& loca
     const auto rest = below(*mount_path, *node_path);
     if (!rest) return std::nullopt;
     path.insert(0, *rest);
-    if (!here.mount->parent) return root.mount ? std::nullopt : std::optional<std::string>(path);
-    here = here.mount->mountpoint;
+    const auto place = here.mount->place();
+    if (!place) return root.mount ? std::nullopt : std::optional<std::string>(path);
+    here = place->mountpoint;
   }
 }
 

@@ -80,7 +80,8 @@ std::string mount_table(Tree& tree, const Subject& subject, const Location& root
     const auto path = tree.path_of(subject, root, Location{mount, mount->root});
     if (!path || path->substr(0, kUnreachable.size()) == kUnreachable) continue;
     // The root of everything hangs on no other: the kernel shows it as its own parent's child.
-    const int parent = mount->parent ? mount->parent->id : mount->id;
+    const MountPtr above = mount->parent();
+    const int parent = above ? above->id : mount->id;
     switch (format) {
       case MountFormat::mounts:
         append_mounts(text, *mount, *path);

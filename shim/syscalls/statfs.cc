@@ -1,5 +1,6 @@
 // statfs, fstatfs (fs/statfs.c).
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/statfs.h>
 
 #include "shim/syscalls/lookup.h"
@@ -21,6 +22,7 @@ constexpr long kNoSymlinkFollow = 0x2000;
 Reply reply_statfs(const Call& call, const rootfs::Location& location, GuestAddress buffer) {
   LITEBOX_OR_REPLY(struct statfs status, location.node->file_system_status());
   if (location.mount != nullptr) {
+    if (location.mount->type == "tmpfs") status.f_type = TMPFS_MAGIC;  // without privilege it is a directory of the host
     const rootfs::MountFlags& flags = location.mount->flags;
     // A host file system that is read-only stays so whatever the mount says; the other flags are the mount's own.
     long shown = kValid | (status.f_flags & kReadOnly);

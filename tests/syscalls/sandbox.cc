@@ -27,8 +27,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr auto kTimeLimit = std::chrono::seconds(60);
-
 constexpr const char* kConfig = R"({
   "ociVersion": "1.0.2",
   "process": {
@@ -75,8 +73,14 @@ constexpr struct {
     {"CAP_SYS_CHROOT", CAP_SYS_CHROOT},
 };
 
-std::string capability_names() {
-  std::string names;
+// The program that mounts has the capability for it.
+constexpr const char* kMountingProgram = "mount_calls";
+constexpr const char* kMountingCapability = "CAP_SYS_ADMIN";
+
+bool mounts(const std::string& program) { return fs::path(program).filename() == kMountingProgram; }
+
+std::string capability_names(bool with_mounting) {
+  std::string names = with_mounting ? std::string("\"") + kMountingCapability + "\"" : std::string();
   for (const auto& capability : kCapabilities) {
     names += names.empty() ? "" : ", ";
     names += std::string("\"") + capability.name + "\"";
@@ -107,7 +111,7 @@ void populate(const fs::path& directory, const std::string& program) {
   (void)::mkfifo((directory / "ro/fifo").c_str(), 0644);
   fs::copy_file(program, directory / "noexec/program");
   const std::string config = replace_all(kConfig, "DIRECTORY", directory);
-  write_file(directory / "config.json", replace_all(config, "CAPABILITIES", capability_names()), 0644);
+  write_file(directory / "config.json", replace_all(config, "CAPABILITIES", capability_names(mounts(program))), 0644);
 }
 
 void bind_mount(const std::string& source, const std::string& target, unsigned long flags) {
@@ -137,9 +141,9 @@ void make_devices(const std::string& directory) {
 }
 
 // Root's exec gains no more than what is left here.
-void keep_capabilities() {
+void keep_capabilities(bool with_mounting) {
   for (int number = 0; ::prctl(PR_CAPBSET_READ, number, 0, 0, 0) >= 0; ++number) {
-    bool kept = false;
+    bool kept = with_mounting && number == CAP_SYS_ADMIN;
     for (const auto& capability : kCapabilities) kept = kept || capability.number == number;
     if (!kept && ::prctl(PR_CAPBSET_DROP, number, 0, 0, 0) != 0) _exit(116);
   }
@@ -154,7 +158,7 @@ void keep_capabilities() {
 }
 
 // The program is pid 1 of a namespace of its own, as in a container.
-[[noreturn]] void enter_natively(const std::string& directory) {
+[[noreturn]] void enter_natively(const std::string& directory, bool mounting) {
   const std::string root = directory + "/rootfs";
   if (::unshare(CLONE_NEWNS | CLONE_NEWPID) != 0) _exit(121);
   if (const pid_t process = ::fork(); process != 0) wait_for_first_process(process);
@@ -176,13 +180,13 @@ void keep_capabilities() {
   char* environment[] = {path, nullptr};
   // As in a container: nothing that the caller of the test left open.
   if (::close_range(3, ~0U, 0) != 0) _exit(120);
-  keep_capabilities();
+  keep_capabilities(mounting);
   ::execve(program, arguments, environment);
   _exit(127);
 }
 
-// Runs `child` in a process of its own, a new group, with both outputs in a pipe, for at most kTimeLimit.
-Result<Outcome> run(const std::function<void()>& child) {
+// Runs `child` in a process of its own, a new group, with both outputs in a pipe, for at most `limit`.
+Result<Outcome> run(std::chrono::seconds limit, const std::function<void()>& child) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return last_error("pipe");
   Fd reader(ends[0]);
@@ -198,7 +202,7 @@ Result<Outcome> run(const std::function<void()>& child) {
   }
   writer.reset();
   Outcome outcome;
-  const auto end = std::chrono::steady_clock::now() + kTimeLimit;
+  const auto end = std::chrono::steady_clock::now() + limit;
   while (true) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now()).count();
     struct pollfd poller = {.fd = reader.get(), .events = POLLIN, .revents = 0};
@@ -231,17 +235,17 @@ Result<Sandbox> Sandbox::make(const std::string& directory, const std::string& p
       if (::lchown(entry.path().c_str(), owner, owner) != 0) return last_error("chown " + entry.path().string());
     }
   }
-  return Sandbox(directory, owner);
+  return Sandbox(directory, owner, mounts(program));
 }
 
 Result<Outcome> Sandbox::run_natively() const {
-  return run([this] { enter_natively(directory_); });
+  return run(time_limit_, [this] { enter_natively(directory_, mounting_); });
 }
 
 Result<Outcome> Sandbox::run_in_litebox(const std::string& litebox) const {
   const std::string state = directory_ + "/state";
   const std::string id = "compare-" + std::to_string(::getpid());
-  return run([&] {
+  return run(time_limit_, [&] {
     if (owner_ != 0 && (::setgroups(0, nullptr) != 0 || ::setresgid(owner_, owner_, owner_) != 0 ||
                         ::setresuid(owner_, owner_, owner_) != 0)) {
       _exit(117);

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <string>
 
 #include "base/result.h"
@@ -22,6 +23,9 @@ class Sandbox {
   // Makes <directory>, owned by `owner`, and copies `program` into it.
   static Result<Sandbox> make(const std::string& directory, const std::string& program, uid_t owner);
 
+  // How long a run may take; a minute if not set.
+  void set_time_limit(std::chrono::seconds limit) { time_limit_ = limit; }
+
   // Runs the program as root in a chroot, in a mount namespace made for it. This is what Linux does.
   Result<Outcome> run_natively() const;
 
@@ -29,10 +33,13 @@ class Sandbox {
   Result<Outcome> run_in_litebox(const std::string& litebox) const;
 
  private:
-  Sandbox(std::string directory, uid_t owner) : directory_(std::move(directory)), owner_(owner) {}
+  Sandbox(std::string directory, uid_t owner, bool mounting)
+      : directory_(std::move(directory)), owner_(owner), mounting_(mounting) {}
 
   std::string directory_;
   uid_t owner_;
+  std::chrono::seconds time_limit_{60};
+  bool mounting_;  // the program has CAP_SYS_ADMIN
 };
 
 }  // namespace litebox::test

@@ -330,7 +330,7 @@ TEST_P(ResolverTest, DescriptorsAreLocated) {
   for (const Fd* fd : {&outside, &above}) {
     const auto location = tree_->locate(fd->get());
     ASSERT_TRUE(location.ok());
-    EXPECT_EQ(location->mount->parent, nullptr);
+    EXPECT_EQ(location->mount->parent(), nullptr);
     EXPECT_TRUE(tree_->path_of(root_subject(), root, *location)->starts_with("(unreachable)/tmp/"));
   }
   // Nothing above a directory that came from outside can be named.
