@@ -64,6 +64,25 @@ Status advance(int fd, int64_t from, int64_t to) {
   return {};
 }
 
+// Where an entry ends in the caller's buffer, and the offset of the next one.
+struct Packed {
+  size_t end;
+  int64_t next;
+};
+
+// Writes as many entries as the caller's memory takes: a buffer may be said to be larger than it is. EFAULT for none.
+Result<Packed> write_entries(const Call& call, const std::string& packed, const std::vector<Packed>& ends) {
+  if (call.memory.write(call.address(1), packed.data(), packed.size()).ok()) return ends.back();
+  Packed written{0, 0};
+  for (const Packed& each : ends) {
+    const GuestAddress at = call.address(1) + written.end;
+    if (!call.memory.write(at, packed.data() + written.end, each.end - written.end).ok()) break;
+    written = each;
+  }
+  if (written.end == 0) return Error(EFAULT);
+  return written;
+}
+
 Reply get_entries(const Call& call, Layout layout) {
   const size_t capacity = std::min<size_t>(call.flags(2), kLargestBatch);
   LITEBOX_OR_REPLY(const Fd copy, call.file(call.integer(0)));
@@ -80,19 +99,19 @@ Reply get_entries(const Call& call, Layout layout) {
   if (entries.empty()) return Reply::value(0);
 
   std::string packed;
-  int64_t next = position;
+  std::vector<Packed> ends;
   for (const rootfs::DirectoryEntry& entry : entries) {
     const size_t size = packed_size(entry);
     if (packed.size() + size > capacity) break;
     const size_t at = packed.size();
     packed.resize(at + size);
     pack(entry, layout, packed.data() + at, size);
-    next = entry.next;
+    ends.push_back({packed.size(), entry.next});
   }
   if (packed.empty()) return Reply::error(EINVAL);
-  LITEBOX_CHECK_REPLY(call.memory.write(call.address(1), packed.data(), packed.size()));
-  LITEBOX_CHECK_REPLY(advance(copy.get(), position, next));
-  return Reply::value(static_cast<int64_t>(packed.size()));
+  LITEBOX_OR_REPLY(const Packed written, write_entries(call, packed, ends));
+  LITEBOX_CHECK_REPLY(advance(copy.get(), position, written.next));
+  return Reply::value(static_cast<int64_t>(written.end));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // getdents(2), getdents64(2) and the position of a directory.
 #include <dirent.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <string>
@@ -146,6 +147,27 @@ void through_the_library() {
   closedir(dir);
 }
 
+// A buffer that is said to be larger than what is mapped: what fits is read, and nothing is lost.
+void beyond_the_mapping() {
+  constexpr size_t kPage = 4096;
+  constexpr size_t kRoom = 160;
+  char* const pages = static_cast<char*>(mmap(nullptr, 2 * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  munmap(pages + kPage, kPage);
+  char* const buffer = pages + kPage - kRoom;
+  const int fd = open(".", O_RDONLY | O_DIRECTORY);
+  int entries = 0;
+  long size = 0;
+  while ((size = syscall(SYS_getdents64, fd, buffer, 32768)) > 0) {
+    for (long at = 0; at < size; at += reinterpret_cast<const Entry64*>(buffer + at)->length) ++entries;
+    if (size > static_cast<long>(kRoom)) say("more than there is room for");
+  }
+  say("%d entries, then %ld", entries, size);
+  lseek(fd, 0, SEEK_SET);
+  TRY(syscall(SYS_getdents64, fd, pages + kPage - 8, 32768));
+  TRY(syscall(SYS_getdents64, fd, pages + kPage, 32768));
+  close(fd);
+}
+
 }  // namespace
 
 int main() {
@@ -162,5 +184,6 @@ int main() {
   positions();
   large_directory();
   through_the_library();
+  beyond_the_mapping();
   return 0;
 }
