@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+"""Hostile threads against the resolver: no call leads out of the container, while the same calls outside do find the canary.
+
+    resolver_races.py --litebox BUILD/litebox --guest BUILD/tests/security/resolver_races --as root|user [--seconds N]
+"""
+import argparse
+import json
+import os
+import pathlib
+import pwd
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+CANARY = "the canary of the resolver's races\n"
+
+
+class Failure(Exception):
+    pass
+
+
+def check(condition, text):
+    if not condition:
+        raise Failure(text)
+
+
+def numbers_of(text):
+    match = re.search(r"calls (\d+) found (\d+)", text)
+    check(match, f"the program did not come to its end: {text[-1000:]}")
+    return int(match[1]), int(match[2])
+
+
+def run(directory, options):
+    outside = directory / "outside"
+    outside.mkdir()
+    canary = outside / "canary"
+    canary.write_text(CANARY)
+    before = sorted(os.listdir(outside))
+    control = directory / "control"
+    control.mkdir()
+    text = subprocess.run([options.guest, control, canary, str(options.control_seconds)], stdout=subprocess.PIPE, text=True,
+                          timeout=options.control_seconds + 60, check=True).stdout
+    calls, found = numbers_of(text)
+    print(f"outside: {calls} calls, {found} found the canary")
+    check(found > 0, "the control has not found the canary: these calls prove nothing")
+
+    root = directory / "bundle/rootfs"
+    for name in ("race", "race/bound", "tmp"):
+        (root / name).mkdir(parents=True)
+    (directory / "bound").mkdir()
+    shutil.copy(options.guest, root / "program")
+    config = {
+        "ociVersion": "1.0.2",
+        "process": {"user": {"uid": 0, "gid": 0}, "args": ["/program", "/race", str(canary), str(options.seconds)],
+                    "env": ["PATH=/bin"], "cwd": "/"},
+        "root": {"path": "rootfs"},
+        "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"},
+                   {"destination": "/dev", "type": "tmpfs", "source": "tmpfs"},
+                   {"destination": "/race/bound", "type": "bind", "source": str(directory / "bound"), "options": ["bind"]}],
+        "linux": {"namespaces": [{"type": kind} for kind in ("pid", "mount", "ipc", "uts")]},
+    }
+    (directory / "bundle/config.json").write_text(json.dumps(config))
+    state, name = str(directory / "state"), f"races-{os.getpid()}"
+    try:
+        text = subprocess.run([options.litebox, "--root", state, "run", "--bundle", str(directory / "bundle"), name],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              timeout=options.seconds + 120, check=False).stdout
+    finally:
+        subprocess.run([options.litebox, "--root", state, "delete", "--force", name], stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL, timeout=60, check=False)
+    calls, found = numbers_of(text)
+    print(f"inside: {calls} calls, {found} found the canary")
+    check(found == 0, "a call has left the container")
+    check(calls > 100, "too few calls to say anything")
+    check(sorted(os.listdir(outside)) == before and canary.read_text() == CANARY, "the canary's directory was changed")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--litebox", required=True, type=pathlib.Path)
+    parser.add_argument("--guest", required=True, type=pathlib.Path)
+    parser.add_argument("--as", dest="who", choices=["root", "user"], required=True)
+    parser.add_argument("--seconds", type=int, default=int(os.environ.get("LITEBOX_RACE_SECONDS", "10")))
+    parser.add_argument("--control-seconds", type=int, default=3)
+    options = parser.parse_args()
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="litebox-races-"))
+    try:
+        directory.chmod(0o755)
+        for name in ("litebox", "guest"):  # the build may lie where only root may look
+            shutil.copy(getattr(options, name), directory / name)
+            setattr(options, name, directory / name)
+        if options.who == "user" and os.geteuid() == 0:
+            nobody = pwd.getpwnam("nobody")
+            os.chown(directory, nobody.pw_uid, nobody.pw_gid)
+            os.setgroups([])
+            os.setresgid(nobody.pw_gid, nobody.pw_gid, nobody.pw_gid)
+            os.setresuid(nobody.pw_uid, nobody.pw_uid, nobody.pw_uid)
+            os.environ["XDG_RUNTIME_DIR"] = os.environ["HOME"] = str(directory)
+        run(directory, options)
+    except Failure as failure:
+        print(f"FAILED: {failure}", file=sys.stderr)
+        return 1
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
