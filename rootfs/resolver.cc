@@ -202,6 +202,7 @@ Result<Resolved> Walk::run(std::string_view path) {
 
     if (component.name == "." || component.name == "..") {
       LITEBOX_TRY(here_.node->check_access(subject_, X_OK));
+      if (component.final && options_.want_parent) resolved_.parent = here_;
       if (component.name == "..") {
         LITEBOX_ASSIGN(here_, up());
       }
@@ -213,6 +214,7 @@ Result<Resolved> Walk::run(std::string_view path) {
       return resolved_;
     }
 
+    if (component.name.size() > NAME_MAX) LITEBOX_TRY(here_.node->check_access(subject_, X_OK));
     auto child =
         component.name.size() > NAME_MAX ? Result<NodePtr>(Error(ENAMETOOLONG)) : here_.node->lookup(subject_, component.name);
     if (component.final && options_.want_parent) {
@@ -246,6 +248,7 @@ Result<Resolved> Walk::run(std::string_view path) {
     at_ = component.end;
   }
   resolved_.last = LastComponent::root;
+  if (options_.want_parent) resolved_.parent = here_;
   resolved_.target = here_;
   resolved_.trailing_slash = true;
   return resolved_;

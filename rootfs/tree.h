@@ -89,8 +89,8 @@ enum class LastComponent { normal, root, dot, dot_dot };
 
 // Where a path leads.
 struct Resolved {
-  // With want_parent only: the directory that holds the last component, and that component; both empty when the path ended
-  // in "/", "." or "..", or in a magic link that was followed.
+  // With want_parent only: the directory that the last component was looked for in, and that component; the name is empty when
+  // the path ended in "/", "." or "..", both are when it ended in a magic link that was followed.
   Location parent;
   std::string name;
   Location target;              // the node itself; target.node is null when it is missing (want_parent only)

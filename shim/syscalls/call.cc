@@ -24,6 +24,7 @@ Result<rootfs::Location> Call::start(int guest_dirfd) const {
 Result<rootfs::Resolved> Call::resolve_as(const rootfs::Subject& subject, int guest_dirfd, const std::string& path,
                                           const rootfs::ResolveOptions& options) const {
   if (path.empty()) return Error(ENOENT);
+  if (path.front() == '/' && options.beneath) return Error(EXDEV);
   // An absolute path does not look at the descriptor at all, unless the descriptor is the walk's root.
   rootfs::Location from = state->root;
   if (path.front() != '/' || options.in_root || options.beneath) {

@@ -14,8 +14,12 @@ Reply make_link(const Call& call, int old_dirfd, int old_index, int new_dirfd, i
   LITEBOX_OR_REPLY(const std::string new_path, call.path(new_index));
   unsigned at_flags = (flags & AT_SYMLINK_FOLLOW) != 0 ? 0 : AT_SYMLINK_NOFOLLOW;
   if ((flags & AT_EMPTY_PATH) != 0) {
-    // Naming a file by a descriptor passes by the permissions of the directories above it.
-    if (old_path.empty() && !call.credentials().has(CAP_DAC_READ_SEARCH)) return Reply::error(ENOENT);
+    // Naming a file by a descriptor passes by the permissions of the directories above it. Linux lets whoever opened it do so,
+    // too (path_init(), 6.10), which cannot be seen from here.
+    if (old_path.empty() && old_dirfd != AT_FDCWD && !call.credentials().has(CAP_DAC_READ_SEARCH)) {
+      LITEBOX_OR_REPLY(const Fd named, call.file(old_dirfd));
+      return Reply::error(ENOENT);
+    }
     at_flags |= AT_EMPTY_PATH;
   }
   LITEBOX_OR_REPLY(const rootfs::Location source, locate_at(call, old_dirfd, old_path, at_flags));

@@ -26,16 +26,34 @@ Status check_entries(const Entry& from, const Entry& to, unsigned flags) {
   return {};
 }
 
+bool has_long_name(const Error& error) { return error.number() == ENAMETOOLONG; }
+
+// The mount of the directory in which a path's last component is.
+Result<rootfs::MountPtr> directory_mount(const Call& call, int dirfd, const std::string& path) {
+  const size_t end = path.find_last_not_of('/');
+  const size_t slash = end == std::string::npos ? end : path.rfind('/', end);
+  const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1) + ".";
+  LITEBOX_ASSIGN(const rootfs::Location location, locate_at(call, dirfd, directory, 0));
+  return location.mount;
+}
+
 Reply rename_entry(const Call& call, int old_dirfd, int old_index, int new_dirfd, int new_index, unsigned flags) {
   if ((flags & ~static_cast<unsigned>(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)) != 0) return Reply::error(EINVAL);
   if ((flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)) != 0 && (flags & RENAME_EXCHANGE) != 0) return Reply::error(EINVAL);
   LITEBOX_OR_REPLY(const std::string old_path, call.path(old_index));
   LITEBOX_OR_REPLY(const std::string new_path, call.path(new_index));
-  LITEBOX_OR_REPLY(const Entry from, lookup_entry(call, old_dirfd, old_path));
-  LITEBOX_OR_REPLY(const Entry to, lookup_entry(call, new_dirfd, new_path));
-  // A path that ends in "/", "." or ".." has no parent here; its mount would be compared first, its last component decides.
-  const bool named = from.last == rootfs::LastComponent::normal && to.last == rootfs::LastComponent::normal;
-  if (named && from.parent.mount != to.parent.mount) return Reply::error(EXDEV);
+  Result<Entry> old_entry = lookup_entry(call, old_dirfd, old_path);
+  if (!old_entry.ok() && !has_long_name(old_entry.error())) return Reply::error(old_entry.error());
+  Result<Entry> new_entry = lookup_entry(call, new_dirfd, new_path);
+  if (!old_entry.ok() || (!new_entry.ok() && has_long_name(new_entry.error()))) {
+    // Names are looked at only after both directories.
+    LITEBOX_OR_REPLY(const rootfs::MountPtr old_mount, directory_mount(call, old_dirfd, old_path));
+    LITEBOX_OR_REPLY(const rootfs::MountPtr new_mount, directory_mount(call, new_dirfd, new_path));
+    return Reply::error(old_mount == new_mount ? ENAMETOOLONG : EXDEV);
+  }
+  LITEBOX_OR_REPLY(const Entry from, std::move(old_entry));
+  LITEBOX_OR_REPLY(const Entry to, std::move(new_entry));
+  if (from.parent.mount != to.parent.mount) return Reply::error(EXDEV);
   if (from.last != rootfs::LastComponent::normal) return Reply::error(EBUSY);
   if (to.last != rootfs::LastComponent::normal) return Reply::error((flags & RENAME_NOREPLACE) != 0 ? EEXIST : EBUSY);
   LITEBOX_CHECK_REPLY(rootfs::Tree::want_write(from.parent));
