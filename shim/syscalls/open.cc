@@ -2,6 +2,7 @@
 //
 // Every path call is the monitor's, so what O_PATH gives is only a thing that a guest holds (path_descriptor.h).
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -138,14 +139,29 @@ Reply open_temporary(const Call& call, int dirfd, const std::string& path, const
   return Reply::fd(std::move(fd), request.close_on_exec);
 }
 
+bool only_last_name_is_long(const std::string& path) {
+  const size_t end = path.find_last_not_of('/');
+  bool is_long = false;
+  for (size_t at = 0; at <= end && end != std::string::npos;) {
+    const size_t stop = std::min(path.find('/', at), path.size());
+    if (is_long) return false;
+    is_long = stop - at > NAME_MAX;
+    at = stop + 1;
+  }
+  return is_long;
+}
+
 // A path that ends in a slash cannot be made a regular file; the way to it must exist all the same.
 Result<bool> names_directory(const Call& call, int dirfd, const std::string& path, const rootfs::ResolveOptions& options) {
   if (!path.ends_with('/')) return false;
   rootfs::ResolveOptions parent_options = options;
   parent_options.follow_final = false;
   parent_options.want_parent = true;
-  LITEBOX_ASSIGN(const rootfs::Resolved resolved, call.resolve(dirfd, path, parent_options));
-  return resolved.last == rootfs::LastComponent::normal;
+  const Result<rootfs::Resolved> resolved = call.resolve(dirfd, path, parent_options);
+  if (resolved.ok()) return resolved->last == rootfs::LastComponent::normal;
+  // The name itself is looked at last (fs/namei.c, open_last_lookups).
+  if (resolved.error().number() == ENAMETOOLONG && only_last_name_is_long(path)) return true;
+  return resolved.error();
 }
 
 Reply open_or_create(Call& call, int dirfd, const std::string& path, const OpenRequest& request) {
