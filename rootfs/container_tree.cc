@@ -104,6 +104,8 @@ Result<std::shared_ptr<Tree>> TreeBuilder::build() {
   if (needs_devices()) LITEBOX_TRY(add_devices());
   LITEBOX_TRY(add_readonly_paths());
   LITEBOX_TRY(add_masked_paths());
+  // As runc does, whether or not the root will be for reading only; what cannot be made is missing when it is to be entered.
+  if (config_.process) (void)make_place(config_.process->cwd, true);
   finish_mounts();
   return tree_;
 }

@@ -68,26 +68,14 @@ std::string home_directory(rootfs::Tree& tree, const ProcessState& state, uid_t 
   return home_of(text, uid);
 }
 
-// The working directory, made when it is missing, as runc does.
+// Worded as callers know it from runc.
 Result<rootfs::Location> working_directory(rootfs::Tree& tree, const rootfs::Location& root, const std::string& path) {
   const rootfs::Subject subject = runtime_subject();
-  auto found = tree.resolve(subject, root, root, path);
-  if (!found.ok() && found.error().number() == ENOENT) {
-    std::string prefix;
-    std::istringstream components(path);
-    for (std::string component; std::getline(components, component, '/');) {
-      if (component.empty()) continue;
-      prefix += "/" + component;
-      rootfs::ResolveOptions options;
-      options.want_parent = true;
-      LITEBOX_ASSIGN(const rootfs::Resolved step, tree.resolve(subject, root, root, prefix, options));
-      if (step.target.node == nullptr) LITEBOX_TRY(step.parent.node->make_directory(subject, step.name, 0755));
-    }
-    found = tree.resolve(subject, root, root, path);
-  }
-  if (!found.ok()) return std::move(found).error();
-  if (!found->target.node->is_directory()) return Error(ENOTDIR);
-  return found->target;
+  const auto found = tree.resolve(subject, root, root, path);
+  const bool usable = found.ok() && found->target.node->is_directory();
+  if (usable) return found->target;
+  const int number = found.ok() ? ENOTDIR : found.error().number();
+  return Error("chdir to cwd (\"" + path + "\") set in config.json failed: " + describe(number));
 }
 
 struct Program {
@@ -147,9 +135,7 @@ Result<Launched> Launcher::prepare(const LaunchRequest& request, std::function<v
   state.identity = kernel::identity_of(*state.credentials);
   state.root = tree.root();
   state.umask = process.user.umask.value_or(022);
-  auto cwd = working_directory(tree, state.root, process.cwd);
-  if (!cwd.ok()) return std::move(cwd).error().within("process.cwd: " + process.cwd);
-  state.cwd = *cwd;
+  LITEBOX_ASSIGN(state.cwd, working_directory(tree, state.root, process.cwd));
 
   std::vector<std::string> environment = merge_environment(process.env);
   const char* home = find_variable(environment, "HOME");

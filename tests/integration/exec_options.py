@@ -157,6 +157,11 @@ def only_status(*args):
     return lambda runtime: runtime.exec(*args)[0]
 
 
+def chdir_failure(runtime, path):
+    done = runtime.call("exec", "--cwd", path, "box", "true")
+    return done.returncode, f'chdir to cwd (\\"{path}\\") set in config.json failed' in done.stderr.decode()
+
+
 def piped(runtime):
     text = b"line\n" * 200000
     done = runtime.call("exec", "box", "cat", stdin=None, input=text)
@@ -315,6 +320,8 @@ ROWS = {
     "home that is given": shell("-e", "HOME=/given", script="echo $HOME"),
     "empty home": shell("-e", "HOME=", script="echo $HOME"),
     "directory": shell("--cwd", "/etc", script="pwd"),
+    "directory that is not there": lambda runtime: chdir_failure(runtime, "/nonexistent/directory"),
+    "directory that is a file": lambda runtime: chdir_failure(runtime, "/plain"),
     "user": shell("--user", "1234:5678", script="id -u; id -g; id -G"),
     "user without a group": shell("-u", "1234", script="id -u; id -g; id -G"),
     "groups": shell("-u", "1:2", "-g", "30", "-g", "40", script="id -G"),
