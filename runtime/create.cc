@@ -123,12 +123,14 @@ class Creation {
     (void)end_container(directory_, record_);
     const Status removed = remove_container(directory_, record_);
     if (!removed.ok()) log::debug(removed.error().message());
+    if (hooks_begun_) run_poststop_hooks(config_text_, record_);
   }
 
   Status run(const std::string& bundle, const std::string& config_text, const JoinedWorlds& joined,
              const MonitorMain& monitor_main) {
     describe(bundle);
     joined_ = joined;
+    config_text_ = config_text;
     if (notify_socket_of_caller()) LITEBOX_TRY(offer_notify_socket(directory_.path(), config_));
     LITEBOX_TRY(directory_.write_config(config_text));
     LITEBOX_TRY(prepare_cgroups());
@@ -219,6 +221,7 @@ class Creation {
   Status run_create_hooks() {
     const HookContext context{oci::state_to_hook_json(make_state(record_, ContainerStatus::creating)), record_.bundle,
                               interrupts_.descriptor()};
+    hooks_begun_ = true;
     LITEBOX_TRY(run_hooks(config_.hooks.prestart, "prestart", context));
     LITEBOX_TRY(run_hooks(config_.hooks.create_runtime, "createRuntime", context));
     return run_hooks(config_.hooks.create_container, "createContainer", context);
@@ -256,6 +259,8 @@ class Creation {
   JoinedWorlds joined_;
   std::optional<Console> console_;
   std::optional<Keeper> keeper_;
+  std::string config_text_;
+  bool hooks_begun_ = false;  // from then on whatever ends the container is followed by its poststop hooks
   bool finished_ = false;
 };
 

@@ -125,9 +125,11 @@ Status start_container(const std::string& root, const std::string& id, bool wait
   if (status.ok()) {
     if (const auto host = notify_socket_of_caller()) {
       auto listening = NotifySocket::listen(container.directory.path(), *host);
-      if (listening.ok()) notify.emplace(std::move(listening).value());
-      // One that was created without a manager has no such directory.
-      if (!listening.ok() && listening.error().number() != ENOENT) return std::move(listening).error();
+      if (listening.ok()) {
+        notify.emplace(std::move(listening).value());
+      } else if (listening.error().number() != ENOENT) {  // one that was created without a manager has no such directory
+        return std::move(listening).error();
+      }
     }
     LITEBOX_ASSIGN(ControlClient client, ControlClient::connect(container.directory.path()));
     auto answer = client.request({{"op", "start"}});
@@ -135,9 +137,10 @@ Status start_container(const std::string& root, const std::string& id, bool wait
     if (!answer.ok()) return std::move(answer).error();
     status = run_poststart_hooks(config, container);
   }
-  // A start hook that fails leaves nothing to start.
   if (!status.ok()) {
+    // runtime.md "Lifecycle": a container whose hook fails is stopped and destroyed, and its poststop hooks run.
     (void)end_container(container.directory, container.record);
+    if (remove_container(container.directory, container.record).ok()) run_poststop_hooks(config_text, container.record);
     return status;
   }
   if (!notify) return {};

@@ -14,7 +14,7 @@ namespace litebox::runtime {
 
 // Executes the program of a created container, with the hooks startContainer before it and poststart after it. Returns once the
 // program has been executed; for a service manager (runtime/notify_socket.h), with `wait_for_ready`, once it says that it is
-// ready. A poststart hook that fails kills the container.
+// ready. A hook that fails destroys the container.
 Status start_container(const std::string& root, const std::string& id, bool wait_for_ready = true);
 
 // `all`: every process, not init only. "container not running" when it has stopped, unless `all`, which then kills what is

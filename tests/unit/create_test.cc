@@ -171,18 +171,24 @@ TEST_F(CreateTest, HooksRunInOrderWithTheState) {
 
 TEST_F(CreateTest, FailingHookLeavesNothing) {
   add_hook("createRuntime", "exit 5");
+  add_hook("createContainer", "echo never >> log");
+  add_hook("poststop", "echo poststop >> log");
   const auto created = create();
   ASSERT_FALSE(created.ok());
   EXPECT_EQ(created.error().message(), "error running createRuntime hook #0: exit status 5, stdout: , stderr: ");
   EXPECT_TRUE(nothing_left());
+  EXPECT_EQ(test::read_text(bundle_ / "log"), "poststop\n");
 }
 
-TEST_F(CreateTest, FailingPoststartHookKills) {
+TEST_F(CreateTest, FailingPoststartHookDestroys) {
   add_hook("poststart", "exit 5");
+  add_hook("poststop", "echo poststop >> log");
   const auto created = create();
   ASSERT_TRUE(created.ok());
   EXPECT_FALSE(start_container(root_.path(), "one").ok());
-  EXPECT_EQ(status(), "stopped");
+  EXPECT_EQ(status(), "container does not exist: one");
+  EXPECT_TRUE(nothing_left());
+  EXPECT_EQ(test::read_text(bundle_ / "log"), "poststop\n");
 }
 
 TEST_F(CreateTest, TerminalNeedsSomewhereToGo) {
