@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -45,6 +46,11 @@ Status check_console(const ExecRequest& request) {
     return Error("cannot use console socket if litebox will not detach or allocate tty");
   }
   return {};
+}
+
+bool is_directory(const std::string& path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 
 // Tells the caller which process it is.
@@ -127,9 +133,7 @@ Result<Preparation> prepare(const std::string& root, const ExecRequest& request)
   ExecOrder order{request.process, {}, {}};
   for (int i = 0; i < 3; ++i) order.descriptors.push_back(console ? console->slave.get() : i);
   for (const Fd& fd : request.preserved) order.descriptors.push_back(fd.get());
-  LITEBOX_ASSIGN(order.cgroups, exec_cgroups(mounted_cgroup_hierarchies(), record, request.cgroups));
-  return Preparation{std::move(directory), std::move(console), std::move(order)};
-}
+  LITEBOX_ASSIGN(order.cgroups, exec_cgroups(mounted_cgroup_hierarchies(), record, request.cgroups, is_directory));
 
 }  // namespace
 

@@ -43,20 +43,25 @@ Result<std::string> below(const std::string& directory, const std::string& path)
 }  // namespace
 
 Result<std::vector<std::string>> exec_cgroups(const std::vector<CgroupHierarchy>& hierarchies, const StateRecord& record,
-                                              const std::vector<std::string>& wanted) {
+                                              const std::vector<std::string>& wanted, const DirectoryTest& exists) {
   std::vector<std::string> directories = record.container_cgroups;
   LITEBOX_ASSIGN(const Paths paths, parse(wanted));
   for (const auto& [controller, path] : paths) {
     bool known = false;
+    bool found = false;
     for (std::string& directory : directories) {
       const auto holds = [&, &of_controller = controller](const CgroupHierarchy& hierarchy) {
         return directory == hierarchy.mount_point + record.cgroup_path && hierarchy.has(of_controller);
       };
       if (!controller.empty() && std::none_of(hierarchies.begin(), hierarchies.end(), holds)) continue;
       known = true;
-      LITEBOX_ASSIGN(directory, below(directory, path));
+      LITEBOX_ASSIGN(std::string chosen, below(directory, path));
+      if (!exists(chosen)) continue;
+      found = true;
+      directory = std::move(chosen);
     }
     if (!known) return Error("unknown controller " + controller + " in --cgroup");
+    if (!found) return Error(ENOENT, "--cgroup " + path);
   }
   return directories;
 }

@@ -1,6 +1,7 @@
 // The cgroups that `exec --cgroup` names: groups below the container's own.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -10,10 +11,13 @@
 
 namespace litebox::runtime {
 
-// For each of the container's cgroups the directory that the process is to join, given the values of --cgroup: one PATH for all
-// hierarchies, or CONTROLLER[,CONTROLLER...]:PATH for some of them, each below the container's own group. No value: its own
-// groups. Errors as runc words them.
+// Whether a directory exists.
+using DirectoryTest = std::function<bool(const std::string& path)>;
+
+// For each of the container's cgroups the directory that the process is to join, given the values of --cgroup: one PATH for
+// every hierarchy that has it, or CONTROLLER[,CONTROLLER...]:PATH for some of them, each below the container's own group. Where
+// nothing is said: its own group. Errors as runc words them.
 Result<std::vector<std::string>> exec_cgroups(const std::vector<CgroupHierarchy>& hierarchies, const StateRecord& record,
-                                              const std::vector<std::string>& wanted);
+                                              const std::vector<std::string>& wanted, const DirectoryTest& exists);
 
 }  // namespace litebox::runtime

@@ -18,14 +18,16 @@ StateRecord record() {
   return record;
 }
 
+bool exists(const std::string& path) { return path.find("missing") == std::string::npos && path != "/cg/cpu/a/b/only"; }
+
 std::vector<std::string> directories(const std::vector<std::string>& wanted) {
-  const auto result = exec_cgroups(kHierarchies, record(), wanted);
+  const auto result = exec_cgroups(kHierarchies, record(), wanted, exists);
   EXPECT_TRUE(result.ok()) << result.error().message();
   return result.ok() ? *result : std::vector<std::string>();
 }
 
 std::string error(const std::vector<std::string>& wanted) {
-  const auto result = exec_cgroups(kHierarchies, record(), wanted);
+  const auto result = exec_cgroups(kHierarchies, record(), wanted, exists);
   return result.ok() ? "no error" : result.error().message();
 }
 
@@ -39,6 +41,12 @@ TEST(ExecCgroups, AreBelowTheContainers) {
   EXPECT_THAT(directories({"memory:c"}), ElementsAre("/cg/memory/a/b/c", "/cg/cpu/a/b"));
   EXPECT_THAT(directories({"cpuacct,memory:c/../d/"}), ElementsAre("/cg/memory/a/b/d", "/cg/cpu/a/b/d"));
   EXPECT_THAT(directories({"cpu:x", "memory:y"}), ElementsAre("/cg/memory/a/b/y", "/cg/cpu/a/b/x"));
+}
+
+TEST(ExecCgroups, AreWhereTheyExist) {
+  EXPECT_THAT(directories({"only"}), ElementsAre("/cg/memory/a/b/only", "/cg/cpu/a/b"));
+  EXPECT_THAT(error({"missing"}), HasSubstr("--cgroup missing: No such file"));
+  EXPECT_THAT(error({"cpu:only"}), HasSubstr("--cgroup only: No such file"));
 }
 
 TEST(ExecCgroups, RefusesEverythingElse) {
