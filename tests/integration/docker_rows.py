@@ -469,6 +469,7 @@ ROWS = {
     "default capabilities": script(CAPABILITIES),
     "no capabilities": script(CAPABILITIES + "; chown 5 /etc/passwd 2>&1", "--cap-drop", "ALL"),
     "added capability": script(CAPABILITIES, "--cap-add", "NET_ADMIN"),
+    "privileged": script("echo inside; test -e /dev/full && echo devices", "--privileged"),
     "no new privileges": script("grep NoNewPrivs /proc/self/status", "--security-opt", "no-new-privileges"),
     "default profile": script("unshare -m true 2>&1; echo $?; mount -t tmpfs x /tmp 2>&1; echo $?"),
     "process limits": script("ulimit -n; ulimit -c", "--ulimit", "nofile=123:456", "--ulimit", "core=0"),
