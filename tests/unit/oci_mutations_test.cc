@@ -33,7 +33,9 @@ std::string refusal(const std::string& text) {
     const std::string written = process_to_json(*config->process);
     const auto again = parse_process(written);
     EXPECT_TRUE(again.ok()) << again.error().message();
-    if (again.ok()) EXPECT_EQ(process_to_json(*again), written);
+    if (again.ok()) {
+      EXPECT_EQ(process_to_json(*again), written);
+    }
   }
   return {};
 }
