@@ -134,6 +134,8 @@ Result<Preparation> prepare(const std::string& root, const ExecRequest& request)
   for (int i = 0; i < 3; ++i) order.descriptors.push_back(console ? console->slave.get() : i);
   for (const Fd& fd : request.preserved) order.descriptors.push_back(fd.get());
   LITEBOX_ASSIGN(order.cgroups, exec_cgroups(mounted_cgroup_hierarchies(), record, request.cgroups, is_directory));
+  return Preparation{std::move(directory), std::move(console), std::move(order)};
+}
 
 }  // namespace
 
@@ -153,12 +155,11 @@ Result<int> exec_in_container(const std::string& root, ExecRequest request) {
     return 0;
   }
   LITEBOX_ASSIGN(Preparation prepared, prepare(root, request));
-  // Before the process can have told anybody that it is there, whose signals would end this one.
-  SignalDescriptor signals(SignalDescriptor::all());
+  Foreground foreground(prepared.console);
   LITEBOX_ASSIGN(ExecConnection connection, ExecConnection::begin(prepared.directory.path(), prepared.order, false));
   if (prepared.console) prepared.console->slave.reset();
   LITEBOX_TRY(announce(request, connection.pid()));
-  return stay_with(connection, signals, prepared.console ? &*prepared.console : nullptr);
+  return foreground.stay_with(connection);
 }
 
 }  // namespace litebox::runtime

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "shim/kernel/ipc_limits.h"
+#include "shim/kernel/pending_signals.h"
 
 namespace litebox::kernel {
 namespace {

@@ -278,7 +278,7 @@ std::unique_ptr<kernel::ExecPlan> ExecService::take_executed_locked(HostPid proc
   for (const NudgeKey& key : executing->second) {
     const auto found = nudged_.find(key);
     if (found == nudged_.end()) continue;
-    if (plan == nullptr && (!descriptor || found->second.loader_fd == *descriptor)) plan = std::move(found->second.plan);
+    if (plan == nullptr && (!descriptor || found->second.guest_fd == *descriptor)) plan = std::move(found->second.plan);
     nudged_.erase(found);
   }
   executing_.erase(executing);
@@ -331,7 +331,7 @@ void ExecService::done(const seccomp_notif& notification, bool direct_child) {
   const auto result = static_cast<int64_t>(notification.data.args[0]);
   if (current.stage == Stage::executing && result == -EINTR) {
     // A handler without SA_RESTART ran before the monitor had received the blob's execveat, which execve(2) knows nothing of.
-    const auto loader_fd = static_cast<uint64_t>(current.loader_fd);
+    const auto loader_fd = static_cast<uint64_t>(current.guest_fd);
     const std::array<uint64_t, 6> arguments{
         loader_fd, abi::kEmptyString, current.argv.value(), current.envp.value(), AT_EMPTY_PATH, 0};
     send(call, std::move(current), SYS_execveat, arguments);

@@ -79,7 +79,6 @@ class Terminal:
 
     def __init__(self):
         self.master, self.slave = os.openpty()
-        self.name = os.ttyname(self.slave)
         attributes = termios.tcgetattr(self.slave)
         attributes[3] &= ~(termios.ECHO | termios.ICANON)
         termios.tcsetattr(self.slave, termios.TCSANOW, attributes)
@@ -98,14 +97,17 @@ class Terminal:
     def verify(self, owner):
         waiting = fcntl.ioctl(self.slave, termios.FIONREAD, b"\0\0\0\0")
         check(waiting == b"\0\0\0\0", "somebody has typed on the caller's terminal")
+        terminal = os.fstat(self.slave)
         for entry in pathlib.Path("/proc").iterdir():
             if not entry.name.isdigit() or int(entry.name) in (os.getpid(), owner):
                 continue
             try:
-                held = [os.readlink(fd) for fd in (entry / "fd").iterdir()]
+                held = [os.stat(fd) for fd in (entry / "fd").iterdir()]
             except OSError:
                 continue
-            check(self.name not in held, f"process {entry.name} still holds the caller's terminal")
+            # Other instances of devpts have terminals of the same name.
+            check(all((each.st_dev, each.st_ino) != (terminal.st_dev, terminal.st_ino) for each in held),
+                  f"process {entry.name} still holds the caller's terminal")
 
 
 class Host:
