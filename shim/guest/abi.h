@@ -22,6 +22,58 @@ constexpr uint64_t kNudgeEntry = kBlobBase;
 // An empty, NUL-terminated string in the blob's read-only text: execveat's path.
 constexpr uint64_t kEmptyString = kBlobBase + 0x40;
 
+// What rewritten sites jump to (shim/rewrite/trampoline.h): rcx is the address of the site's own `syscall`.
+constexpr uint64_t kVforkEntry = kBlobBase + 0x80;
+constexpr uint64_t kCloneEntry = kBlobBase + 0x90;
+constexpr uint64_t kMapEntry = kBlobBase + 0xa0;
+
+// Two pages of the guest's own, which the loader maps where sites are rewritten: nothing in them is believed by anybody else.
+//
+// A fork gives the child an empty page of answers (MADV_WIPEONFORK). A child that shares its parent's memory without being a
+// thread would see its parent's answers: while it lives, `sharers` is not 0. vfork and clone through kVforkEntry and
+// kCloneEntry count it; any other such call is the monitor's, which sets `off` for good.
+constexpr uint64_t kAnswers = kBlobBase + 0x10000;
+constexpr uint64_t kShared = kBlobBase + 0x11000;
+constexpr uint64_t kAnswerPagesSize = 0x2000;
+
+// Written by the monitor alone, each as kKnown | the answer; 0: not known.
+struct Answers {
+  uint64_t process;
+  uint64_t user, effective_user;
+  uint64_t group, effective_group;
+};
+constexpr uint64_t kKnown = 1ULL << 32U;
+
+struct Shared {
+  uint32_t sharers;  // children in the making or alive that share this memory
+  uint32_t off;      // not 0: the answers do not count
+  uint64_t reserved[7];
+  // What a vfork needs when it returns, in the child as well as in the parent, which have no stack to keep it on. The call's
+  // sixth register, which it does not look at, points to it: so the filter tells such a call from others.
+  struct Slot {
+    uint64_t taken;
+    uint64_t r9;
+    uint64_t syscall;
+    uint64_t reserved;
+  } slots[126];
+};
+static_assert(sizeof(Shared) == 0x1000);
+
+// Rewritten text (shim/rewrite/patched_text.h). An address below is that of the mapping of file offset `text_offset`.
+constexpr uint32_t kMostRuns = 16;
+struct RewrittenText {
+  struct Run {
+    uint64_t file_offset;  // also the offset in `fd`
+    uint64_t size;
+  };
+  int32_t fd;          // close-on-exec; whoever maps the text closes it
+  uint32_t run_count;  // 0: nothing is rewritten, and there is no fd
+  uint64_t text_offset, text_size;
+  uint64_t trampolines_offset, trampolines_size;
+  uint64_t trampolines_distance;  // how far below the text they are to be mapped
+  Run runs[kMostRuns];
+};
+
 // Calls to the monitor: numbers that no kernel has, below the x32 bit.
 constexpr uint32_t kHypercallHello = 0x2c420001;   // rdi = address of a Launch, rsi = its capacity in bytes -> 0 or -errno
 constexpr uint32_t kHypercallDone = 0x2c420002;    // rdi = result of the nudged call, rsi = the nudge's number; does not return

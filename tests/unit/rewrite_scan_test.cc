@@ -1,0 +1,175 @@
+// Which sites the scanner finds and, above all, which it refuses.
+#include <Zydis/Zydis.h>
+#include <gtest/gtest.h>
+#include <sys/syscall.h>
+
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "shim/rewrite/scanner/scan.h"
+#include "shim/rewrite/site_list.h"
+
+namespace litebox::rewrite {
+namespace {
+
+using Bytes = std::vector<uint8_t>;
+
+constexpr uint64_t kAddress = 0x401000;
+constexpr uint64_t kOffset = 0x1000;
+
+Bytes operator+(Bytes a, const Bytes& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+Bytes site(uint32_t number) {
+  const auto bytes = bytes_of(number);
+  return {bytes.begin(), bytes.end()};
+}
+
+const Bytes kReturn = {0xc3};
+const Bytes kNop = {0x90};
+
+Scan scan_code(const Bytes& code, const std::vector<uint64_t>& functions = {}) {
+  Scan found;
+  scan_range(code, {kOffset, code.size(), kAddress}, functions, found);
+  return found;
+}
+
+Bytes read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+TEST(RewriteScan, FindsASite) {
+  const Scan found = scan_code(kNop + site(SYS_getpid) + kReturn + site(SYS_vfork) + kReturn);
+  EXPECT_EQ(found.sites, (std::vector<Site>{{kOffset + 1, SYS_getpid}, {kOffset + 9, SYS_vfork}}));
+  EXPECT_EQ(found.without_number + found.branched_into + found.doubtful, 0U);
+}
+
+TEST(RewriteScan, LeavesASyscallWithoutANumberBeforeIt) {
+  const Scan found = scan_code(Bytes{0x89, 0xf8, 0x0f, 0x05} + kReturn);  // mov %edi,%eax; syscall
+  EXPECT_TRUE(found.sites.empty());
+  EXPECT_EQ(found.without_number, 1U);
+}
+
+TEST(RewriteScan, LeavesASyscallWithAnInstructionBetween) {
+  const Scan found = scan_code(Bytes{0xb8, 39, 0, 0, 0} + kNop + Bytes{0x0f, 0x05});
+  EXPECT_TRUE(found.sites.empty());
+  EXPECT_EQ(found.without_number, 1U);
+}
+
+// The bytes of a site inside another instruction: movabs $0x...050f00000027b8,%rcx.
+TEST(RewriteScan, DoesNotSeeASiteInAConstant) {
+  const Scan found = scan_code(Bytes{0x48, 0xb9, 0xb8, 39, 0, 0, 0, 0x0f, 0x05, 0x00} + kReturn);
+  EXPECT_TRUE(found.sites.empty());
+  EXPECT_EQ(found.without_number + found.doubtful, 0U);
+}
+
+// jmp into the mov's number: `eb rel8` before it, or `74 rel8` behind it.
+TEST(RewriteScan, RefusesWhatABranchLeadsInto) {
+  for (uint8_t inside = 1; inside < kMovSize; ++inside) {
+    const Scan forward = scan_code(Bytes{0xeb, inside} + site(SYS_getpid) + kReturn);
+    EXPECT_TRUE(forward.sites.empty()) << int{inside};
+    EXPECT_EQ(forward.branched_into, 1U) << int{inside};
+    const auto back = static_cast<uint8_t>(-(9 - inside));
+    const Scan backward = scan_code(site(SYS_getpid) + Bytes{0x74, back} + kReturn);
+    EXPECT_TRUE(backward.sites.empty()) << int{inside};
+    EXPECT_EQ(backward.branched_into, 1U) << int{inside};
+  }
+}
+
+TEST(RewriteScan, AllowsBranchesToTheSiteAndToItsSyscall) {
+  for (const uint8_t target : {0, 5, 7}) {
+    const Scan found = scan_code(Bytes{0xeb, target} + site(SYS_getpid) + kReturn);
+    EXPECT_EQ(found.sites.size(), 1U) << int{target};
+  }
+}
+
+TEST(RewriteScan, SeesLongAndConditionalBranchesAndCalls) {
+  const std::vector<Bytes> branches = {{0xe9, 2, 0, 0, 0}, {0x0f, 0x84, 2, 0, 0, 0}, {0xe8, 2, 0, 0, 0}, {0xe3, 2}, {0xe2, 2}};
+  for (const Bytes& branch : branches) {
+    EXPECT_EQ(scan_code(branch + site(SYS_getpid) + kReturn).branched_into, 1U) << int{branch[0]};
+  }
+}
+
+TEST(RewriteScan, RefusesWhatASymbolLeadsInto) {
+  const Scan found = scan_code(site(SYS_getpid) + kReturn, {kAddress + 2});
+  EXPECT_TRUE(found.sites.empty());
+}
+
+// Behind bytes that are no instruction, nobody knows where instructions begin; at the next function, one does again.
+TEST(RewriteScan, DoubtsWhatFollowsData) {
+  const Bytes data = {0x06, 0x06, 0x06};  // no instruction in 64-bit mode
+  const Scan doubtful = scan_code(data + site(SYS_getpid) + kReturn);
+  EXPECT_TRUE(doubtful.sites.empty());
+  EXPECT_EQ(doubtful.doubtful, 1U);
+  const Scan certain = scan_code(data + site(SYS_getpid) + kReturn, {kAddress + 3});
+  EXPECT_EQ(certain.sites.size(), 1U);
+}
+
+// An instruction that would reach into the next function is none.
+TEST(RewriteScan, BelievesSymbolsMoreThanTheSweep) {
+  const Scan found = scan_code(Bytes{0x48, 0xb9} + site(SYS_getpid) + kReturn, {kAddress + 2});
+  EXPECT_EQ(found.sites, (std::vector<Site>{{kOffset + 2, SYS_getpid}}));
+}
+
+TEST(RewriteScan, LooksNoFurtherThanTheRange) {
+  EXPECT_TRUE(scan_code({}).sites.empty());
+  EXPECT_TRUE(scan_code({0xb8, 39, 0, 0}).sites.empty());
+  EXPECT_TRUE(scan_code({0xb8, 39, 0, 0, 0, 0x0f}).sites.empty());
+}
+
+TEST(RewriteScan, RefusesFilesThatAreNoPrograms) {
+  EXPECT_EQ(scan(Bytes{}).error().number(), ENOEXEC);
+  EXPECT_EQ(scan(Bytes(4096, 0)).error().number(), ENOEXEC);
+  Bytes cut = read_file("/proc/self/exe");
+  cut.resize(2000);  // the section headers are at the end
+  EXPECT_EQ(scan(cut).error().number(), ENOEXEC);
+}
+
+// What the C library answers ids with is there, and every site that was found reads as one.
+TEST(RewriteScan, FindsTheSitesOfTheCLibrary) {
+  const Bytes file = read_file("/lib/x86_64-linux-gnu/libc.so.6");
+  ASSERT_FALSE(file.empty());
+  const auto found = scan(file);
+  ASSERT_TRUE(found.ok()) << found.error().message();
+  std::set<uint32_t> numbers;
+  uint64_t end = 0;
+  for (const Site& s : found->sites) {
+    ASSERT_GE(s.offset, end);
+    end = s.offset + kSiteSize;
+    ASSERT_LE(end, file.size());
+    const auto expected = bytes_of(s.number);
+    EXPECT_TRUE(std::equal(expected.begin(), expected.end(), file.begin() + static_cast<ptrdiff_t>(s.offset)));
+    numbers.insert(s.number);
+  }
+  for (const uint32_t number : {SYS_getpid, SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid, SYS_vfork, SYS_clone, SYS_mmap}) {
+    EXPECT_TRUE(numbers.contains(number)) << number;
+  }
+  EXPECT_GE(found->sites.size(), 400U);
+  EXPECT_EQ(found->doubtful, 0U);
+}
+
+TEST(RewriteScan, ListsSurviveARoundTrip) {
+  const std::vector<Site> sites = {{10, 39}, {17, 58}, {UINT32_MAX, 0xffffffff}};
+  const auto again = read_sites(write_sites(sites));
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ(*again, sites);
+  EXPECT_TRUE(read_sites(write_sites({}))->empty());
+}
+
+TEST(RewriteScan, RefusesBrokenLists) {
+  const std::string good = write_sites(std::vector<Site>{{10, 39}, {17, 58}});
+  for (size_t size = 0; size < good.size(); ++size) EXPECT_FALSE(read_sites(good.substr(0, size)).ok()) << size;
+  EXPECT_FALSE(read_sites(good + "x").ok());
+  EXPECT_FALSE(read_sites(write_sites(std::vector<Site>{{10, 39}, {16, 58}})).ok());  // they overlap
+  EXPECT_FALSE(read_sites(write_sites(std::vector<Site>{{10, 39}, {10, 39}})).ok());
+  EXPECT_FALSE(read_sites("y" + good.substr(1)).ok());
+}
+
+}  // namespace
+}  // namespace litebox::rewrite
