@@ -42,6 +42,8 @@ class Tracer {
   void exchange(const WaitingCall& call, std::function<void(user_regs_struct&)> change, ExchangeEnd end);
   // interrupt_call() for such a thread.
   void interrupt(const WaitingCall& call, int64_t answer) { post(Interruption{call, answer}); }
+  // Has the signals of init, which has begun to run its program, looked at before they are delivered.
+  void guard_signals_of_init() { post(Guard{}); }
   // The wait status of a traced child of this process that the tracing thread has reaped; once.
   std::optional<int> reaped_status(HostPid child);
 
@@ -72,7 +74,8 @@ class Tracer {
     WaitingCall call;
     int64_t answer;
   };
-  using Job = std::variant<Request, Exchange, Interruption>;
+  struct Guard {};
+  using Job = std::variant<Request, Exchange, Interruption, Guard>;
   // The end of a tracee that its tracer has to collect.
   struct Ended {
     HostPid thread, process;
@@ -122,6 +125,15 @@ class Tracer {
   void come_back(Tracee& tracee, ExchangeEnd end);
   void kick(HostPid thread);
   void on_kicked(HostPid thread, int status);
+
+  // tracer_guard.cc: init's threads
+  void guard_init();
+  void guard(HostPid thread);
+  void add_guarded(HostPid thread);
+  void lift_guard(Tracee& tracee);
+  void on_guarded_stop(Tracee& tracee, int status);
+  void on_guarded_clone(const Tracee& parent);
+  int delivered_to_init(HostPid thread, int signal) const;
 
   // tracer_attach.cc: who traces whom
   void trace_me(Request& request);
@@ -179,6 +191,7 @@ class Tracer {
   std::list<Request> waits_;                        // answered when something happens
   std::unordered_map<HostPid, HostPid> continued_;  // threads that were let into a wait of the kernel's, and their processes
   std::deque<Request> retries_;
+  bool guarding_ = false;
 };
 
 }  // namespace litebox::monitor

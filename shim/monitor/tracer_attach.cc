@@ -122,8 +122,15 @@ void Tracer::attach(Request& request, bool seize) {
   const auto named = world_.to_host(VirtualPid(request.integer(1)));
   const auto process = world_.thread_group_of(named);
   if (!process.ok()) return answer(request, -ESRCH);
-  if (find(named) != nullptr) return answer(request, -EPERM);
+  Tracee* const known = find(named);
+  if (known != nullptr && !known->guarded) return answer(request, -EPERM);
   if (const int error = may_trace(request, named, *process); error != 0) return answer(request, -error);
+  if (known != nullptr) {
+    if (!known->abandoned) lift_guard(*known);
+    if (++request.attempts >= kAttempts) return answer(request, -EPERM);
+    retries_.push_back(std::move(request));
+    return;
+  }
   const kernel::TracerIds tracer{request.thread, request.process};
   if (!watch_tracer(tracer)) return answer(request, -ESRCH);
   if (::ptrace(PTRACE_SEIZE, named.value(), 0, kernel::native_options(options)) != 0) {

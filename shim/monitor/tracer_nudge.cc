@@ -82,6 +82,13 @@ bool Tracer::finish_exchange(Tracee& tracee, int status) {
   const PendingExchange exchange = std::move(*tracee.exchange);
   tracee.exchange.reset();
   if (kind == StopKind::group) tracee.interrupt_due = true;
+  if (tracee.guarded) {
+    exchange.change(registers);
+    registers.orig_rax = static_cast<unsigned long long>(-1);
+    (void)::ptrace(PTRACE_SETREGS, thread, 0, &registers);
+    let_go(tracee, PTRACE_CONT, 0);
+    return true;
+  }
   if (!tracee.hidden) hide(tracee);
   const auto number = static_cast<int64_t>(registers.orig_rax);
   exchange.change(registers);

@@ -48,6 +48,10 @@ void Tracer::on_stop(Tracee& tracee, int status, const rusage& usage) {
   if (tracee.exchange) {
     if (finish_exchange(tracee, status)) return;
   }
+  if (tracee.guarded) {
+    on_guarded_stop(tracee, status);
+    return;
+  }
   if (kind == StopKind::event && status >> 16 == PTRACE_EVENT_EXEC) {
     on_exec(tracee);
     return;
@@ -238,8 +242,10 @@ void Tracer::let_go(Tracee& tracee, int request, int signal) {
 
 void Tracer::detach(Tracee& tracee, int signal) {
   const HostPid thread = tracee.thread;
+  const bool to_be_guarded = guarding_ && !tracee.guarded && tracee.process == world_.init();
   (void)::ptrace(PTRACE_DETACH, thread.value(), 0, signal);
   forget(thread);
+  if (to_be_guarded) guard(thread);
 }
 
 void Tracer::forget(HostPid thread) {

@@ -1,0 +1,125 @@
+// The guard over init's signals.
+//
+// Linux spares the first process of a pid namespace what would end or stop it by default (SIGNAL_UNKILLABLE, kernel/signal.c
+// get_signal()), and tells it of itself as process 1. Signals that guests send pass through the monitor, which knows that;
+// those of the kernel (a terminal's, SIGPIPE, timers) and those that were blocked when they came do not. So the tracing thread
+// seizes every thread of init that no guest traces, and looks at each signal before it is delivered.
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "shim/kernel/pending_signals.h"
+#include "shim/kernel/pidfd.h"
+#include "shim/kernel/ptrace_stop.h"
+#include "shim/monitor/tracer.h"
+
+namespace litebox::monitor {
+namespace {
+
+using kernel::StopKind;
+
+constexpr uint64_t kOptions = PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL;
+
+uint64_t bit(int signal) { return 1ULL << static_cast<unsigned>(signal - 1); }
+
+// The default action is to do nothing, or to go on.
+bool is_harmless(int signal) { return signal == SIGCHLD || signal == SIGURG || signal == SIGWINCH || signal == SIGCONT; }
+
+// Of the processor: such a signal ends even the first process (force_sig_info_to_task()).
+bool is_fault(const siginfo_t& info) {
+  switch (info.si_signo) {
+    case SIGSEGV:
+    case SIGBUS:
+    case SIGILL:
+    case SIGFPE:
+    case SIGTRAP:
+    case SIGSYS:
+      return info.si_code > 0;
+    default:
+      return false;
+  }
+}
+
+bool is_from_process(const siginfo_t& info) {
+  return info.si_code == SI_USER || info.si_code == SI_TKILL || info.si_code == SI_QUEUE;
+}
+
+}  // namespace
+
+void Tracer::guard_init() {
+  guarding_ = world_.is_own(world_.init());  // a joined container's monitor guards its own
+  if (!guarding_) return;
+  guard(world_.init());
+}
+
+void Tracer::guard(HostPid thread) {
+  if (find(thread) != nullptr || ::ptrace(PTRACE_SEIZE, thread.value(), 0, kOptions) != 0) return;
+  add_guarded(thread);
+}
+
+void Tracer::add_guarded(HostPid thread) {
+  Tracee tracee;
+  tracee.thread = thread;
+  tracee.process = world_.init();
+  tracee.guarded = true;
+  tracee.monitor_child = thread == tracee.process;
+  if (auto pidfd = kernel::open_pidfd(thread); tracee.monitor_child && pidfd.ok()) tracee.pidfd = std::move(*pidfd);
+  tracees_.emplace(thread, std::move(tracee));
+}
+
+// A guest is about to trace the thread.
+void Tracer::lift_guard(Tracee& tracee) {
+  tracee.abandoned = true;
+  (void)::ptrace(PTRACE_INTERRUPT, tracee.thread.value(), 0, 0);
+}
+
+void Tracer::on_guarded_stop(Tracee& tracee, int status) {
+  const StopKind kind = kernel::kind_of_stop(status);
+  const int signal = kind == StopKind::signal ? delivered_to_init(tracee.thread, WSTOPSIG(status)) : 0;
+  if (kind == StopKind::event && status >> 16 == PTRACE_EVENT_CLONE) on_guarded_clone(tracee);
+  if (kind == StopKind::event && status >> 16 == PTRACE_EVENT_EXEC) {
+    std::erase_if(tracees_, [&tracee](const auto& item) { return item.second.guarded && item.first != tracee.thread; });
+  }
+  if (tracee.abandoned) {
+    detach(tracee, signal);
+  } else if (kind == StopKind::group) {
+    (void)::ptrace(PTRACE_LISTEN, tracee.thread.value(), 0, 0);
+  } else {
+    let_go(tracee, PTRACE_CONT, signal);
+  }
+}
+
+// The new thread is seized already.
+void Tracer::on_guarded_clone(const Tracee& parent) {
+  unsigned long message = 0;
+  if (::ptrace(PTRACE_GETEVENTMSG, parent.thread.value(), 0, &message) != 0) return;
+  const HostPid thread(static_cast<pid_t>(message));
+  if (find(thread) != nullptr) return;
+  add_guarded(thread);
+  Tracee& child = *find(thread);
+  // A process of its own, whose end raises another signal than SIGCHLD.
+  const auto process = world_.thread_group_of(thread);
+  child.abandoned = process.ok() && *process != world_.init();
+  if (const auto first = unclaimed_.find(thread); first != unclaimed_.end()) {
+    const Unclaimed event = first->second;
+    unclaimed_.erase(first);
+    on_guarded_stop(child, event.status);
+  }
+}
+
+// The signal that init is to get in place of this one: itself, or none.
+int Tracer::delivered_to_init(HostPid thread, int signal) const {
+  siginfo_t info{};
+  if (::ptrace(PTRACE_GETSIGINFO, thread.value(), 0, &info) != 0) return signal;
+  if (is_from_process(info) && info.si_pid == world_.init().value()) {
+    info.si_pid = 1;
+    (void)::ptrace(PTRACE_SETSIGINFO, thread.value(), 0, &info);
+  }
+  if (is_harmless(signal) || is_fault(info) || signal == SIGSTOP) return signal;
+  const auto state = kernel::signal_state_of(thread);
+  return !state.ok() || (state->caught & bit(signal)) != 0 ? signal : 0;
+}
+
+}  // namespace litebox::monitor
