@@ -80,7 +80,7 @@ class Canaries:
             "file": (self.file.read_text(), status.st_mode, status.st_uid, status.st_gid, status.st_mtime, status.st_nlink,
                      status.st_ino),
             "xattrs": [(name, os.getxattr(self.file, name)) for name in sorted(os.listxattr(self.file))],
-            "process": (self.process.poll(), limits, stat[0] in "SR", stat[2:4], stat[15:17],
+            "process": (self.process.poll(), limits, stat[0] in "TtZX", stat[2:4], stat[15:17],
                         os.sched_getaffinity(self.process.pid), os.sched_getscheduler(self.process.pid)),
             "host name": socket.gethostname(),
             "shared memory": self.segment_is_there(),
