@@ -11,6 +11,7 @@
 
 #include <initializer_list>
 
+#include "queued_signals.h"
 #include "report.h"
 
 namespace {
@@ -286,34 +287,21 @@ void storm() {
 }
 
 // Queued signals arrive once each, in order, whatever the receiver is doing.
-volatile sig_atomic_t last_value = 0;
-volatile sig_atomic_t disorder = 0;
-void in_order(int /*signal*/, siginfo_t* info, void* /*context*/) {
-  if (info->si_value.sival_int != last_value + 1) disorder = disorder + 1;
-  last_value = info->si_value.sival_int;
-}
-
 void queued() {
-  struct sigaction action = {};
-  action.sa_sigaction = in_order;
-  action.sa_flags = SA_SIGINFO | SA_RESTART;
-  sigaction(SIGRTMIN + 3, &action, nullptr);
+  queued_signals::expect();
   const pid_t parent = getpid();
   fflush(stdout);
   const pid_t sender = fork();
   if (sender == 0) {
-    for (int i = 1; i <= 200; ++i) {
-      const union sigval value = {i};
-      while (sigqueue(parent, SIGRTMIN + 3, value) != 0) usleep(100);
-    }
+    queued_signals::send(parent, 200);
     _exit(0);
   }
   int failures = 0;
   while (waitpid(sender, nullptr, WNOHANG) == 0) {
     if (access("/program", X_OK) != 0) ++failures;
   }
-  for (int i = 0; i < 1000 && last_value != 200; ++i) usleep(1000);
-  say("queued: last %d, out of order %d, failures %d", last_value, disorder, failures);
+  queued_signals::await(200, 1000);
+  say("queued: last %d, out of order %d, failures %d", queued_signals::last_value, queued_signals::disorder, failures);
 }
 
 }  // namespace

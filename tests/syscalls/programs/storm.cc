@@ -9,6 +9,7 @@
 
 #include <initializer_list>
 
+#include "queued_signals.h"
 #include "report.h"
 
 namespace {
@@ -214,34 +215,19 @@ void exec_under_timers() {
   say("programs executed: %d", ended);
 }
 
-volatile sig_atomic_t last_value = 0;
-volatile sig_atomic_t disorder = 0;
-void in_order(int /*signal*/, siginfo_t* info, void* /*context*/) {
-  if (info->si_value.sival_int != last_value + 1) disorder = disorder + 1;
-  last_value = info->si_value.sival_int;
-}
-
-void queued_signals() {
-  struct sigaction action = {};
-  action.sa_sigaction = in_order;
-  action.sa_flags = SA_SIGINFO | SA_RESTART;
-  sigaction(SIGRTMIN + 3, &action, nullptr);
+void send_queued_signals() {
+  queued_signals::expect();
   const FifoPartner fifo(kThreads);
   const pid_t parent = getpid();
-  const pid_t sender = child([parent] {
-    for (int i = 1; i <= kQueued; ++i) {
-      const union sigval value = {i};
-      while (sigqueue(parent, SIGRTMIN + 3, value) != 0) usleep(100);
-    }
-  });
+  const pid_t sender = child([parent] { queued_signals::send(parent, kQueued); });
   int failures = 0;
   for (int i = 0; i < kQueued / 10; ++i) {
     if (!fifo.meet()) ++failures;
   }
   while (waitpid(sender, nullptr, 0) < 0 && errno == EINTR) {
   }
-  for (int i = 0; i < 5000 && last_value != kQueued; ++i) usleep(1000);
-  say("queued: last %d, out of order %d, failures %d", last_value, disorder, failures);
+  queued_signals::await(kQueued, 5000);
+  say("queued: last %d, out of order %d, failures %d", queued_signals::last_value, queued_signals::disorder, failures);
 }
 
 // Two threads wait, and one signal comes for their process.
@@ -324,7 +310,7 @@ int main(int count_of_arguments, char** /*arguments*/) {
   enter_work_directory("storm");
   threads_under_timers();
   exec_under_timers();
-  queued_signals();
+  send_queued_signals();
   one_signal_for_two(0);
   one_signal_for_two(SA_RESTART);
   stopped_while_waiting(false);
