@@ -216,10 +216,7 @@ class Container {
       request.standard_io[i] = setup_.terminal ? setup_.terminal.get() : setup_.standard_io[i].get();
     }
     for (const Fd& fd : setup_.preserved) request.preserved.push_back(fd.get());
-    LITEBOX_ASSIGN(init_, launcher_->prepare(request, [this] {
-      tracer_->guard_signals_of_init();
-      server_->init_executed();
-    }));
+    LITEBOX_ASSIGN(init_, launcher_->prepare(request, [this] { server_->init_executed(); }));
     return {};
   }
 

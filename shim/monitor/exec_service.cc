@@ -263,7 +263,12 @@ void ExecService::hello(const seccomp_notif& notification, HostPid process) {
     kill_guest(process);
     return;
   }
-  const Status handed = hand_over(notification, process, *plan);
+  std::future<Status> guarded;
+  if (done && process == world_.init()) guarded = tracer_.guard_signals_of_init();
+  Status handed = hand_over(notification, process, *plan);
+  if (guarded.valid()) {
+    if (Status guard = guarded.get(); handed.ok()) handed = std::move(guard);
+  }
   (void)listener_.answer(notification.id, handed.ok() ? 0 : -handed.error().number());
   if (done) done();
 }

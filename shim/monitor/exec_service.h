@@ -5,6 +5,7 @@
 #include <sys/user.h>
 
 #include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <mutex>

@@ -114,8 +114,8 @@ void Tracer::take_jobs() {
       start_exchange(*exchange);
     } else if (const auto* interruption = std::get_if<Interruption>(&job)) {
       start_interruption(*interruption);
-    } else if (std::holds_alternative<Guard>(job)) {
-      guard_init();
+    } else if (auto* guard = std::get_if<Guard>(&job)) {
+      guard->done.set_value(guard_init());
     } else if (auto& request = std::get<Request>(job); request.number == SYS_ptrace) {
       on_ptrace(request);
     } else {

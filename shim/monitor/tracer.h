@@ -14,6 +14,7 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <future>
 #include <list>
 #include <map>
 #include <mutex>
@@ -42,8 +43,9 @@ class Tracer {
   void exchange(const WaitingCall& call, std::function<void(user_regs_struct&)> change, ExchangeEnd end);
   // interrupt_call() for such a thread.
   void interrupt(const WaitingCall& call, int64_t answer) { post(Interruption{call, answer}); }
-  // Has the signals of init, which has begun to run its program, looked at before they are delivered.
-  void guard_signals_of_init() { post(Guard{}); }
+  // Has the signals of init, which is about to run its program, looked at before they are delivered: from the moment that the
+  // answer is there on.
+  std::future<Status> guard_signals_of_init();
   // The wait status of a traced child of this process that the tracing thread has reaped; once.
   std::optional<int> reaped_status(HostPid child);
 
@@ -74,7 +76,9 @@ class Tracer {
     WaitingCall call;
     int64_t answer;
   };
-  struct Guard {};
+  struct Guard {
+    std::promise<Status> done;
+  };
   using Job = std::variant<Request, Exchange, Interruption, Guard>;
   // The end of a tracee that its tracer has to collect.
   struct Ended {
@@ -127,8 +131,8 @@ class Tracer {
   void on_kicked(HostPid thread, int status);
 
   // tracer_guard.cc: init's threads
-  void guard_init();
-  void guard(HostPid thread);
+  Status guard_init();
+  Status guard(HostPid thread);
   void add_guarded(HostPid thread);
   void lift_guard(Tracee& tracee);
   void on_guarded_stop(Tracee& tracee, int status);

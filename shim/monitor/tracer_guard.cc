@@ -48,15 +48,23 @@ bool is_from_process(const siginfo_t& info) {
 
 }  // namespace
 
-void Tracer::guard_init() {
-  guarding_ = world_.is_own(world_.init());  // a joined container's monitor guards its own
-  if (!guarding_) return;
-  guard(world_.init());
+std::future<Status> Tracer::guard_signals_of_init() {
+  Guard job;
+  std::future<Status> done = job.done.get_future();
+  post(std::move(job));
+  return done;
 }
 
-void Tracer::guard(HostPid thread) {
-  if (find(thread) != nullptr || ::ptrace(PTRACE_SEIZE, thread.value(), 0, kOptions) != 0) return;
+Status Tracer::guard_init() {
+  guarding_ = world_.is_own(world_.init());  // a joined container's monitor guards its own
+  return guarding_ ? guard(world_.init()) : Status();
+}
+
+Status Tracer::guard(HostPid thread) {
+  if (find(thread) != nullptr) return {};
+  if (::ptrace(PTRACE_SEIZE, thread.value(), 0, kOptions) != 0) return last_error("guarding the signals of init");
   add_guarded(thread);
+  return {};
 }
 
 void Tracer::add_guarded(HostPid thread) {

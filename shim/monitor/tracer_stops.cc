@@ -245,7 +245,7 @@ void Tracer::detach(Tracee& tracee, int signal) {
   const bool to_be_guarded = guarding_ && !tracee.guarded && tracee.process == world_.init();
   (void)::ptrace(PTRACE_DETACH, thread.value(), 0, signal);
   forget(thread);
-  if (to_be_guarded) guard(thread);
+  if (to_be_guarded) (void)guard(thread);  // it may be gone already
 }
 
 void Tracer::forget(HostPid thread) {

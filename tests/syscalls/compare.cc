@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -113,6 +114,16 @@ int compare(const std::string& litebox, const std::string& program, uid_t owner,
   return differences == 0 ? 0 : 1;
 }
 
+// What programs report must not depend on it.
+void forget_how_this_was_started() {
+  ::umask(022);
+  (void)::setpriority(PRIO_PROCESS, 0, 0);
+  for (int number = 1; number < NSIG; ++number) (void)::signal(number, SIG_DFL);
+  sigset_t none;
+  sigemptyset(&none);
+  (void)::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -122,7 +133,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   if (::geteuid() != 0) return kSkipped;
-  (void)::setpriority(PRIO_PROCESS, 0, 0);  // what programs report must not depend on how this was started
+  forget_how_this_was_started();
   char directory[] = "/tmp/litebox-compare-XXXXXX";
   if (::mkdtemp(directory) == nullptr || ::chmod(directory, 0755) != 0) return 1;
   const int result = compare(arguments[0], arguments[1], arguments[2] == "user" ? kOrdinaryUser : 0, directory);
