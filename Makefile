@@ -3,7 +3,7 @@ BUILD := build
 ROOTFS := $(BUILD)/trees
 
 .NOTPARALLEL:
-.PHONY: all build install-build install demo test format lint asan-build asan rootfs deb clean
+.PHONY: all build install-build install demo test format lint unit-tests asan rootfs deb clean
 
 all: build
 
@@ -30,23 +30,23 @@ demo: install-build rootfs
 format: install
 	packaging/lint --format
 
-lint: install build asan-build
-	packaging/lint $(BUILD) $(BUILD)-asan
+lint: unit-tests
+	packaging/lint $(BUILD)
 
-asan-build: install
-	cmake -S . -B $(BUILD)-asan -G Ninja -DLITEBOX_SANITIZE=ON
-	cmake --build $(BUILD)-asan --target unit_tests
+unit-tests: install build
+	cmake --build $(BUILD) --target unit_tests
 
 # The unit tests, under AddressSanitizer and UndefinedBehaviorSanitizer.
-asan: asan-build
+asan: install
+	cmake -S . -B $(BUILD)-asan -G Ninja -DLITEBOX_SANITIZE=ON
+	cmake --build $(BUILD)-asan --target unit_tests
 	ctest --test-dir $(BUILD)-asan --output-on-failure --parallel 2 --label-regex '^unit$$'
 
 # A test runs once more when it fails: engines' daemons, debuggers and shells wait for each other by the clock, and a busy host
 # keeps none of them to it.
 CTEST := ctest --test-dir $(BUILD) --output-on-failure --repeat until-pass:2
 
-test: install format build rootfs
-	cmake --build $(BUILD) --target unit_tests
+test: format lint asan rootfs
 	$(CTEST) --parallel 2 --label-regex '^(unit|syscalls|security)$$'
 	$(CTEST) --label-regex '^(integration|engines)$$'
 

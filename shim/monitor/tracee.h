@@ -67,6 +67,7 @@ struct Tracee {
   int pass_signal = 0;             // a signal that the tracer has already decided to deliver
   bool abandoned = false;          // its tracer has ended: to be let go at the next stop
   bool guarded = false;            // of init, and traced by nobody inside (tracer_guard.cc)
+  bool call_interrupted = false;   // by the monitor, for the signal that comes next
   bool interrupt_asked = false;    // by its tracer
   bool swallow_trap = false;       // an interrupt that is not its tracer's is on its way
 

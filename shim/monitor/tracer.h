@@ -138,6 +138,7 @@ class Tracer {
   void on_guarded_stop(Tracee& tracee, int status);
   void on_guarded_clone(const Tracee& parent);
   int delivered_to_init(HostPid thread, int signal) const;
+  void repeat_unreceived_call(Tracee& tracee, int signal);
 
   // tracer_attach.cc: who traces whom
   void trace_me(Request& request);

@@ -4,16 +4,21 @@
 // get_signal()), and tells it of itself as process 1. Signals that guests send pass through the monitor, which knows that;
 // those of the kernel (a terminal's, SIGPIPE, timers) and those that were blocked when they came do not. So the tracing thread
 // seizes every thread of init that no guest traces, and looks at each signal before it is delivered.
+#include <sys/ioctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/user.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <csignal>
 
 #include "shim/kernel/pending_signals.h"
 #include "shim/kernel/pidfd.h"
 #include "shim/kernel/ptrace_stop.h"
 #include "shim/monitor/tracer.h"
+#include "shim/table/table.h"
 
 namespace litebox::monitor {
 namespace {
@@ -44,6 +49,17 @@ bool is_fault(const siginfo_t& info) {
 
 bool is_from_process(const siginfo_t& info) {
   return info.si_code == SI_USER || info.si_code == SI_TKILL || info.si_code == SI_QUEUE;
+}
+
+// Calls that are the monitor's whatever their arguments, without those in which it may let the kernel wait: there a signal ends
+// the wait as on any Linux. And TIOCSPGRP, unless by the signal that the kernel itself raises for it (tty_check_change()).
+bool is_answered_by_monitor(const user_regs_struct& registers, int signal) {
+  constexpr std::array kMayWait = {SYS_wait4, SYS_waitid, SYS_futex, SYS_sendmsg, SYS_sendmmsg};
+  const auto number = static_cast<int64_t>(registers.orig_rax);
+  if (number == SYS_ioctl) return registers.rsi == TIOCSPGRP && signal != SIGTTOU;
+  const table::Entry* entry = table::find(number);
+  return entry != nullptr && entry->decision.route == table::Route::monitor &&
+         std::find(kMayWait.begin(), kMayWait.end(), number) == kMayWait.end();
 }
 
 }  // namespace
@@ -86,6 +102,7 @@ void Tracer::lift_guard(Tracee& tracee) {
 void Tracer::on_guarded_stop(Tracee& tracee, int status) {
   const StopKind kind = kernel::kind_of_stop(status);
   const int signal = kind == StopKind::signal ? delivered_to_init(tracee.thread, WSTOPSIG(status)) : 0;
+  if (signal != 0) repeat_unreceived_call(tracee, signal);
   if (kind == StopKind::event && status >> 16 == PTRACE_EVENT_CLONE) on_guarded_clone(tracee);
   if (kind == StopKind::event && status >> 16 == PTRACE_EVENT_EXEC) {
     std::erase_if(tracees_, [&tracee](const auto& item) { return item.second.guarded && item.first != tracee.thread; });
@@ -115,6 +132,18 @@ void Tracer::on_guarded_clone(const Tracee& parent) {
     unclaimed_.erase(first);
     on_guarded_stop(child, event.status);
   }
+}
+
+// A notified call that a signal interrupts before the monitor has received it ends with EINTR where the handler lacks
+// SA_RESTART, although Linux would have been through with it. The kernel is told to repeat it whatever the handler wants.
+void Tracer::repeat_unreceived_call(Tracee& tracee, int signal) {
+  constexpr int64_t kRestartAlways = 513;  // ERESTARTNOINTR of include/linux/errno.h
+  const bool by_monitor = std::exchange(tracee.call_interrupted, false);
+  user_regs_struct registers{};
+  if (by_monitor || ::ptrace(PTRACE_GETREGS, tracee.thread.value(), 0, &registers) != 0) return;
+  if (static_cast<int64_t>(registers.rax) != -kernel::kRestartCall || !is_answered_by_monitor(registers, signal)) return;
+  registers.rax = static_cast<unsigned long long>(-kRestartAlways);
+  (void)::ptrace(PTRACE_SETREGS, tracee.thread.value(), 0, &registers);
 }
 
 // The signal that init is to get in place of this one: itself, or none.

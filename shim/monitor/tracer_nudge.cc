@@ -63,6 +63,7 @@ void Tracer::start_interruption(const Interruption& interruption) {
   const WaitingCall& call = interruption.call;
   if (Tracee* tracee = find(call.thread)) {
     tracee->swallow_trap = ::ptrace(PTRACE_INTERRUPT, call.thread.value(), 0, 0) == 0;
+    tracee->call_interrupted = true;
     (void)listener_.answer(call.notification_id, tracee->swallow_trap ? interruption.answer : -EINTR);
   } else if (kicked_.count(call.thread) != 0) {
     (void)listener_.answer(call.notification_id, interruption.answer);  // its interrupt is on its way

@@ -1,9 +1,13 @@
 // The first process: what would end or stop another by default, whoever sends it, does not reach it (pid_namespaces(7)), and
 // what it sends itself comes from process 1. Its children are like any other process.
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include <initializer_list>
@@ -91,6 +95,41 @@ void handled() {
   signal(SIGUSR1, SIG_DFL);
 }
 
+// Of a call that does not wait, a handler without SA_RESTART must not be felt.
+void handled_without_restart() {
+  struct sigaction action = {};
+  action.sa_sigaction = on_signal;
+  action.sa_flags = SA_SIGINFO;
+  sigaction(SIGALRM, &action, nullptr);
+  const struct itimerval often = {{0, 300}, {0, 300}};
+  setitimer(ITIMER_REAL, &often, nullptr);
+  int interrupted = 0;
+  for (int i = 0; i < 5000; ++i) {
+    if (access("/none", F_OK) != 0 && errno == EINTR) ++interrupted;
+  }
+  const struct itimerval never = {{0, 0}, {0, 0}};
+  setitimer(ITIMER_REAL, &never, nullptr);
+  say("interrupted %d", interrupted);
+  // A wait is ended by it.
+  const struct itimerval soon = {{0, 0}, {0, 20000}};
+  int ends[2];
+  if (pipe(ends) != 0) return;
+  char byte;
+  setitimer(ITIMER_REAL, &soon, nullptr);
+  TRY(read(ends[0], &byte, 1));
+  setitimer(ITIMER_REAL, &soon, nullptr);
+  TRY(open("fifo", O_RDONLY));
+  const pid_t child = fork();
+  if (child == 0) {
+    while (true) pause();
+  }
+  setitimer(ITIMER_REAL, &soon, nullptr);
+  TRY(waitpid(child, nullptr, 0));
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  signal(SIGALRM, SIG_DFL);
+}
+
 void* wait_for_ever(void* /*argument*/) {
   while (true) pause();
 }
@@ -117,6 +156,8 @@ int main() {
     blocked(number);
   }
   handled();
+  mkfifo("fifo", 0600);
+  handled_without_restart();
   threads();
   in_child(broken_pipe);
   in_child(too_large_file);
