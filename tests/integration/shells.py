@@ -197,14 +197,13 @@ def main():
     parser.add_argument("--make-rootfs", required=True, type=pathlib.Path)
     parser.add_argument("--as", dest="who", choices=["root", "user"], help="only as one of them")
     parser.add_argument("--only", choices=list(SHELLS), help="one shell")
-    parser.add_argument("--without", choices=list(SHELLS), help="all but one shell")
     parser.add_argument("--times", type=int, default=1, help="how often")
     parser.add_argument("--show", action="store_true", help="print the chroot's transcript")
     options = parser.parse_args()
     failures = 0
     with terminal.Workshop("shells", options) as workshop:
         for name, (tree, args, _, _) in SHELLS.items():
-            if options.only not in (None, name) or options.without == name:
+            if options.only not in (None, name):
                 continue
             steps = steps_of(name)
             environment = {"PS1": PROMPT, "PS2": "", "TERM": "dumb", "HISTFILE": "", "ENV": ""}
