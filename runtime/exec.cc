@@ -1,21 +1,20 @@
 #include "runtime/exec.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <array>
+#include <optional>
+#include <utility>
 
 #include "oci/config.h"
 #include "oci/supported.h"
 #include "runtime/exec_cgroups.h"
 #include "runtime/exec_connection.h"
+#include "runtime/foreground.h"
 #include "runtime/pid_file.h"
-#include "runtime/signals.h"
 #include "runtime/status.h"
-#include "runtime/terminal_relay.h"
 #include "runtime/wait_status.h"
 
 namespace litebox::runtime {
@@ -59,43 +58,6 @@ Status announce(const ExecRequest& request, pid_t pid) {
   if (request.pid_file) LITEBOX_TRY(write_pid_file(*request.pid_file, pid));
   return {};
 }
-
-// The command beside a process that it waits for. To be made before the process, which is to find its terminal in the size of
-// the caller's; nor may a signal of the process, or one while the caller's terminal is raw, end the command.
-class Foreground {
- public:
-  explicit Foreground(std::optional<Console>& console) : signals_(SignalDescriptor::all()) {
-    if (console) relay_.emplace(std::move(console->master));
-  }
-
-  // Until the process has ended; its exit code.
-  int stay_with(ExecConnection& connection) {
-    while (true) {
-      std::array<pollfd, 4> entries{
-          {{connection.descriptor(), POLLIN, 0}, {signals_.descriptor(), POLLIN, 0}, {-1, 0, 0}, {-1, 0, 0}}};
-      if (relay_) {
-        const auto wanted = relay_->entries();
-        std::copy(wanted.begin(), wanted.end(), entries.begin() + 2);
-      }
-      (void)poll(entries.data(), entries.size(), -1);
-      while (const auto number = signals_.next()) forward(connection, *number);
-      if (relay_) relay_->serve(&entries[2]);
-      if (entries[0].revents == 0) continue;
-      const int status = connection.take_status();
-      if (relay_) relay_->drain();
-      return exit_code_of(status);
-    }
-  }
-
- private:
-  void forward(ExecConnection& connection, int number) {
-    if (number == SIGWINCH && relay_) relay_->copy_size();
-    if (number != SIGCHLD && number != SIGURG && number != SIGWINCH) connection.signal(number);
-  }
-
-  SignalDescriptor signals_;
-  std::optional<TerminalRelay> relay_;
-};
 
 }  // namespace
 
@@ -155,11 +117,16 @@ Result<int> exec_in_container(const std::string& root, ExecRequest request) {
     return 0;
   }
   LITEBOX_ASSIGN(Preparation prepared, prepare(root, request));
-  Foreground foreground(prepared.console);
+  Foreground foreground(prepared.console ? std::optional(std::move(prepared.console->master)) : std::nullopt);
   LITEBOX_ASSIGN(ExecConnection connection, ExecConnection::begin(prepared.directory.path(), prepared.order, false));
   if (prepared.console) prepared.console->slave.reset();
   LITEBOX_TRY(announce(request, connection.pid()));
-  return foreground.stay_with(connection);
+  const auto ended = [&connection](bool readable) -> std::optional<int> {
+    if (!readable) return std::nullopt;
+    return connection.take_status();
+  };
+  return exit_code_of(
+      foreground.wait(connection.descriptor(), ended, [&connection](int number) { connection.signal(number); }));
 }
 
 }  // namespace litebox::runtime
