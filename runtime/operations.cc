@@ -104,13 +104,10 @@ Status forward_aside(NotifySocket& notify, const ProcessIdentity& container) {
   return {};
 }
 
-}  // namespace
-
-Status start_container(const std::string& root, const std::string& id, bool wait_for_ready) {
-  LITEBOX_ASSIGN(OpenContainer container, open_container(root, id, true));
-  switch (container.status) {
+Status check_startable(ContainerStatus status) {
+  switch (status) {
     case ContainerStatus::created:
-      break;
+      return {};
     case ContainerStatus::stopped:
       return Error("cannot start a container that has stopped");
     case ContainerStatus::paused:
@@ -118,35 +115,53 @@ Status start_container(const std::string& root, const std::string& id, bool wait
     default:
       return Error("cannot start an already running container");
   }
+}
+
+// Where the container's program says that it is ready, if the caller is a service that has a manager.
+Result<std::optional<NotifySocket>> listen_for_readiness(const OpenContainer& container) {
+  const auto host = notify_socket_of_caller();
+  if (!host) return std::optional<NotifySocket>();
+  auto listening = NotifySocket::listen(container.directory.path(), *host);
+  if (listening.ok()) return std::optional(std::move(listening).value());
+  if (listening.error().number() == ENOENT) return std::optional<NotifySocket>();  // created without a manager: no directory
+  return std::move(listening).error();
+}
+
+Status execute_program(const OpenContainer& container) {
+  LITEBOX_ASSIGN(ControlClient client, ControlClient::connect(container.directory.path()));
+  auto answer = client.request({{"op", "start"}});
+  if (answer.ok()) return {};
+  if (monitor_is_gone(answer.error())) return Error("the container ended before its program was executed");
+  return std::move(answer).error();
+}
+
+// runtime.md "Lifecycle": a container whose hook fails is stopped and destroyed, and its poststop hooks run.
+void destroy_after_failed_hook(const OpenContainer& container, const std::string& config_text) {
+  (void)end_container(container.directory, container.record);
+  if (remove_container(container.directory, container.record).ok()) run_poststop_hooks(config_text, container.record);
+}
+
+}  // namespace
+
+Status start_container(const std::string& root, const std::string& id, Readiness readiness) {
+  LITEBOX_ASSIGN(OpenContainer container, open_container(root, id, true));
+  LITEBOX_TRY(check_startable(container.status));
   LITEBOX_ASSIGN(const std::string config_text, container.directory.read_config());
   LITEBOX_ASSIGN(const oci::Config config, oci::parse_config(config_text));
-  Status status = run_start_hooks(config, container);
-  std::optional<NotifySocket> notify;
-  if (status.ok()) {
-    if (const auto host = notify_socket_of_caller()) {
-      auto listening = NotifySocket::listen(container.directory.path(), *host);
-      if (listening.ok()) {
-        notify.emplace(std::move(listening).value());
-      } else if (listening.error().number() != ENOENT) {  // one that was created without a manager has no such directory
-        return std::move(listening).error();
-      }
-    }
-    LITEBOX_ASSIGN(ControlClient client, ControlClient::connect(container.directory.path()));
-    auto answer = client.request({{"op", "start"}});
-    if (!answer.ok() && monitor_is_gone(answer.error())) return Error("the container ended before its program was executed");
-    if (!answer.ok()) return std::move(answer).error();
-    status = run_poststart_hooks(config, container);
+  if (Status hooks = run_start_hooks(config, container); !hooks.ok()) {
+    destroy_after_failed_hook(container, config_text);
+    return hooks;
   }
-  if (!status.ok()) {
-    // runtime.md "Lifecycle": a container whose hook fails is stopped and destroyed, and its poststop hooks run.
-    (void)end_container(container.directory, container.record);
-    if (remove_container(container.directory, container.record).ok()) run_poststop_hooks(config_text, container.record);
-    return status;
+  LITEBOX_ASSIGN(std::optional<NotifySocket> notify, listen_for_readiness(container));
+  LITEBOX_TRY(execute_program(container));
+  if (Status hooks = run_poststart_hooks(config, container); !hooks.ok()) {
+    destroy_after_failed_hook(container, config_text);
+    return hooks;
   }
   if (!notify) return {};
-  container.directory.unlock();
+  container.directory.unlock();  // the container may be long in coming up, and others want to look at it
   const ProcessIdentity& process = container.record.keeper;
-  return wait_for_ready ? notify->forward_until_ready(process) : forward_aside(*notify, process);
+  return readiness == Readiness::awaited ? notify->forward_until_ready(process) : forward_aside(*notify, process);
 }
 
 Status kill_container(const std::string& root, const std::string& id, int signal, bool all) {

@@ -12,10 +12,15 @@
 
 namespace litebox::runtime {
 
+// What becomes of a program's word to the service manager that it is ready (runtime/notify_socket.h).
+enum class Readiness {
+  awaited,          // the call returns when it is there
+  forwarded_aside,  // by a process of its own, whenever it comes
+};
+
 // Executes the program of a created container, with the hooks startContainer before it and poststart after it. Returns once the
-// program has been executed; for a service manager (runtime/notify_socket.h), with `wait_for_ready`, once it says that it is
-// ready. A hook that fails destroys the container.
-Status start_container(const std::string& root, const std::string& id, bool wait_for_ready = true);
+// program has been executed, or is ready. A hook that fails destroys the container.
+Status start_container(const std::string& root, const std::string& id, Readiness readiness = Readiness::awaited);
 
 // `all`: every process, not init only. "container not running" when it has stopped, unless `all`, which then kills what is
 // left.
