@@ -14,7 +14,7 @@ namespace {
 
 // include/linux/ipc_namespace.h: HARD_MSGMAX, HARD_MSGSIZEMAX; fs/mqueue.c: what a queue of n messages costs besides them.
 constexpr long kMostMessages = 65536;
-constexpr long kMostBytes = 16 * 1024 * 1024;
+constexpr long kMostBytes = 16L * 1024 * 1024;
 constexpr uint64_t kMessageHeader = 48;  // struct msg_msg
 constexpr uint64_t kPriorityNode = 48;   // struct posix_msg_tree_node
 constexpr uint64_t kMostPriorities = 32768;

@@ -20,7 +20,7 @@ std::string last_name(const std::string& path) { return path.substr(path.rfind('
 Tree::Tree(Location root) {
   root.mount->id = next_id_++;
   root.mount->root = root.node;
-  table_ = std::make_shared<const MountTable>(std::vector<MountPtr>{root.mount});
+  table_ = std::make_shared<const MountTable>(std::vector<MountPtr>{std::move(root.mount)});
 }
 
 Tree::~Tree() = default;
@@ -63,7 +63,7 @@ Result<MountPtr> Tree::mount(const Location& mountpoint, NodePtr root, MountFlag
   mount->id = next_id_++;
   mount->place_ = std::move(place);
   mount->root = std::move(root);
-  mount->flags = flags;
+  mount->flags = std::move(flags);
   mount->type = std::move(type);
   mount->source = std::move(source);
   mount->root_path = std::move(root_path);
@@ -120,7 +120,7 @@ Status Tree::pivot(const MountPtr& mount, const Location& old_root) {
 
 void Tree::remount(const MountPtr& mount, MountFlags flags) {
   const std::lock_guard<std::mutex> guard(mutex_);
-  mount->flags = flags;
+  mount->flags = std::move(flags);
 }
 
 Status Tree::want_write(const Location& location) { return location.mount->flags.read_only ? Status(Error(EROFS)) : Status(); }

@@ -136,7 +136,7 @@ Status execute_program(const OpenContainer& container) {
 }
 
 // runtime.md "Lifecycle": a container whose hook fails is stopped and destroyed, and its poststop hooks run.
-void destroy_after_failed_hook(const OpenContainer& container, const std::string& config_text) {
+void destroy_after_failed_hook(OpenContainer& container, const std::string& config_text) {
   (void)end_container(container.directory, container.record);
   if (remove_container(container.directory, container.record).ok()) run_poststop_hooks(config_text, container.record);
 }
