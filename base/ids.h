@@ -19,7 +19,7 @@ class Pid {
   constexpr Pid() = default;
   constexpr explicit Pid(pid_t value) : value_(value) {}
   constexpr pid_t value() const { return value_; }
-  constexpr auto operator<=>(const Pid&) const = default;
+  constexpr auto operator<=>(const Pid&) const = default;  // NOLINT(modernize-use-nullptr): it means the compiler's own code
 
  private:
   pid_t value_ = 0;

@@ -88,7 +88,7 @@ Operations::~Operations() {
   for (auto& [number, running] : running_) loop_.forget(running.channel.get());
 }
 
-uint64_t Operations::start(Work work, Completion completion) {
+uint64_t Operations::start(const Work& work, Completion completion) {
   const uint64_t number = ++numbers_;
   Running running;
   running.completion = std::move(completion);

@@ -41,7 +41,7 @@ class Operations {
 
   // Forks. `work` runs with /dev/null as standard input and output, default signals, and no other descriptor of the shim but
   // standard error; `completion` is called from the loop, once. The number names the operation.
-  uint64_t start(Work work, Completion completion);
+  uint64_t start(const Work& work, Completion completion);
   // Kills the child; its completion is called with a failure.
   void kill(uint64_t number);
   // True when `pid` was the child of an operation.

@@ -75,13 +75,13 @@ class ServerConnection final : public AnswerSink, public std::enable_shared_from
     consuming_ = true;
     while (!bytes.empty() && !closed_ && backlog() < kUnreadLimit) {
       bytes.remove_prefix(parser_.feed(bytes));
-      if (auto frame = parser_.take()) take(std::move(*frame));
+      if (auto frame = parser_.take()) take(*frame);
     }
     consuming_ = false;
     unconsumed_ = bytes;
   }
 
-  void take(Frame frame) {
+  void take(const Frame& frame) {
     if (frame.oversized) return send(frame.stream, {Code::resource_exhausted, "message is larger than 4 MiB"}, "");
     const auto type = static_cast<FrameType>(frame.type);
     if (type != FrameType::request) {

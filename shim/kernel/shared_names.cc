@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
 
 namespace litebox::kernel {
 
@@ -30,7 +29,7 @@ std::string SharedNames::read(off_t offset) const {
 
 void SharedNames::write(off_t offset, const std::string& name) {
   char text[kNameSize] = {};
-  std::memcpy(text, name.data(), std::min(name.size(), sizeof text - 1));
+  std::copy_n(name.data(), std::min(name.size(), sizeof text - 1), text);
   (void)!::pwrite(file_.get(), text, sizeof text, offset);
 }
 
