@@ -156,6 +156,8 @@ bool Mount::has_option(std::string_view name) const { return std::find(options.b
 
 bool Mount::is_bind() const { return type == "bind" || has_option("bind") || has_option("rbind"); }
 
+bool Mount::is_id_mapped() const { return !uid_mappings.empty() || has_option("idmap") || has_option("ridmap"); }
+
 Result<Config> parse_config(std::string_view json, std::string_view name) {
   LITEBOX_ASSIGN(const nlohmann::json tree, parse_document(json, name));
   Reader reader(name, tree);

@@ -33,6 +33,8 @@ struct Mount {
   bool has_option(std::string_view name) const;
   // True if `options` has "bind" or "rbind", or the type is "bind".
   bool is_bind() const;
+  // With mappings of its own, or with those of the container's user namespace (the options "idmap" and "ridmap").
+  bool is_id_mapped() const;
 };
 
 struct Hook {

@@ -96,16 +96,6 @@ Status check_namespaces(const Linux& linux) {
   return {};
 }
 
-// A mapping is supported where it leaves every id as it is, or maps a single id: the caller's own, under recorded ownership.
-Status check_mappings(const std::vector<IdMapping>& mappings, const std::string& field) {
-  if (mappings.empty()) return Error(field + ": missing, for a user namespace");
-  if (mappings.size() == 1 && mappings.front().size == 1) return {};
-  for (const IdMapping& mapping : mappings) {
-    if (mapping.container_id != mapping.host_id) return unsupported(field, "a mapping other than of one id or to itself");
-  }
-  return {};
-}
-
 // The options of a file system that litebox itself provides.
 bool is_own_option(std::string_view type, std::string_view option) {
   const std::string_view name = option.substr(0, option.find('='));
@@ -118,8 +108,8 @@ bool is_own_option(std::string_view type, std::string_view option) {
 }
 
 Status check_mount(const Mount& mount, const std::string& field) {
-  if (!mount.uid_mappings.empty()) return unsupported(field + ".uidMappings", "an id-mapped mount");
   const bool bind = mount.is_bind();
+  if (mount.is_id_mapped() && !bind) return unsupported(field + ".uidMappings", "for another mount than a bind mount");
   const bool known = std::find(std::begin(kFileSystems), std::end(kFileSystems), mount.type) != std::end(kFileSystems);
   if (!bind && !known && !mount.has_option("remount")) {
     return unsupported(field + ".type", "the file system " + quoted(mount.type));
@@ -133,7 +123,6 @@ Status check_mount(const Mount& mount, const std::string& field) {
       if (!bind && !option.empty() && !is_own_option(mount.type, option)) return unsupported(option_field, quoted(option));
       continue;
     }
-    if (common->kind == MountOptionKind::id_mapping) return unsupported(option_field, "an id-mapped mount");
     if (common->kind == MountOptionKind::copy_up && mount.type != "tmpfs") {
       return Error(option_field + ": tmpcopyup is for tmpfs only");
     }
@@ -185,8 +174,8 @@ Status check_sysctl(const Linux& linux, std::vector<std::string>& warnings) {
 Status check_linux(const Linux& linux, std::vector<std::string>& warnings) {
   LITEBOX_TRY(check_namespaces(linux));
   if (linux.find_namespace(NamespaceType::user) != nullptr) {
-    LITEBOX_TRY(check_mappings(linux.uid_mappings, "linux.uidMappings"));
-    LITEBOX_TRY(check_mappings(linux.gid_mappings, "linux.gidMappings"));
+    if (linux.uid_mappings.empty()) return Error("linux.uidMappings: missing, for a user namespace");
+    if (linux.gid_mappings.empty()) return Error("linux.gidMappings: missing, for a user namespace");
   }
   for (const auto& [clock, offset] : linux.time_offsets) {
     if (offset.seconds != 0 || offset.nanoseconds != 0)

@@ -13,7 +13,7 @@ namespace litebox::oci {
 // left out without harm (a capability that nobody inside can be given) is told in `warnings`, one line each, and is no error.
 //
 // Not decided here, because it depends on the host or on the caller's privilege: joining a network namespace by its path,
-// applying limits to cgroups, whether the one id that a user namespace maps is the caller's own.
+// applying limits to cgroups, mapping the ids of a mount.
 Status check_supported(const Config& config, std::vector<std::string>& warnings);
 
 // The same for the process of `exec`.

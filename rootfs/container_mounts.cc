@@ -10,6 +10,22 @@
 #include "rootfs/tree_path.h"
 
 namespace litebox::rootfs {
+namespace {
+
+// mount_setattr(2), MOUNT_ATTR_IDMAP: with mappings of the mount's own, or those of the container's user namespace.
+std::shared_ptr<const IdMaps> maps_of_mount(const oci::Linux& linux, const oci::Mount& mount) {
+  const bool user_namespace = linux.find_namespace(oci::NamespaceType::user) != nullptr;
+  const std::vector<oci::IdMapping> none;
+  const auto map = [&](const std::vector<oci::IdMapping>& container, const std::vector<oci::IdMapping>& own) {
+    const auto& inside = user_namespace ? container : none;
+    return IdMap(inside, own.empty() ? inside : own);
+  };
+  return std::make_shared<const IdMaps>(
+      IdMaps{map(linux.uid_mappings, mount.uid_mappings), map(linux.gid_mappings, mount.gid_mappings)});
+}
+
+}  // namespace
+
 Status TreeBuilder::add_mounts() {
   for (size_t i = 0; i < config_.mounts.size(); ++i) {
     const oci::Mount& mount = config_.mounts[i];
@@ -67,7 +83,11 @@ Status TreeBuilder::add_bind(const oci::Mount& mount, const MountOptions& option
   auto opened = bind_source(source, options.with_submounts, options_.may_mount);
   if (!opened.ok()) return std::move(opened).error().within(source);
   HostMountInfo info = host_mount_info(Fd(::open(source.c_str(), O_PATH | O_CLOEXEC)).get());
-  auto node = maker_->root_node(std::move(*opened));
+  if (mount.is_id_mapped() && options_.ownership != Ownership::native) {
+    return Error(EPERM, "uidMappings: only root can map the ids of a mount");
+  }
+  auto node = mount.is_id_mapped() ? maker_->root_node(std::move(*opened), maps_of_mount(config_.linux, mount))
+                                   : maker_->root_node(std::move(*opened));
   if (!node.ok()) return std::move(node).error().within(source);
   return attach(mount.destination, std::move(*node), options, std::move(info));
 }

@@ -4,11 +4,22 @@
 #include <linux/capability.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "rootfs/host_node.h"
 #include "rootfs/override_store.h"
 #include "rootfs/tree_builder.h"
 
 namespace litebox::rootfs {
+
+std::shared_ptr<const IdMaps> maps_of(const oci::Linux& linux) {
+  const auto changes = [](const std::vector<oci::IdMapping>& mappings) {
+    return std::any_of(mappings.begin(), mappings.end(), [](const auto& item) { return item.container_id != item.host_id; });
+  };
+  if (linux.find_namespace(oci::NamespaceType::user) == nullptr) return nullptr;
+  if (!changes(linux.uid_mappings) && !changes(linux.gid_mappings)) return nullptr;
+  return std::make_shared<const IdMaps>(IdMaps{IdMap(linux.uid_mappings, {}), IdMap(linux.gid_mappings, {})});
+}
 
 bool is_detached(const Node& root) {
   const auto* host = dynamic_cast<const HostNode*>(&root);

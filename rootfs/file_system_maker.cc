@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <charconv>
 
@@ -45,18 +46,15 @@ Subject administrator() {
 FileSystemMaker::FileSystemMaker(const TreeOptions& options, std::shared_ptr<const DevicePolicy> devices,
                                  std::shared_ptr<DescriptorRegistry> registry)
     : ownership_(options.ownership),
+      ids_(options.ids),
       scratch_(options.scratch),
       may_mount_(options.may_mount),
       view_(options.view),
       devices_(std::move(devices)),
       registry_(std::move(registry)) {}
 
-HostFileSystemPtr FileSystemMaker::new_file_system(bool detached) const {
-  return std::make_shared<HostFileSystem>(ownership_, detached, devices_);
-}
-
-Result<NodePtr> FileSystemMaker::root_node(HostMount mount) const {
-  HostFileSystemPtr file_system = new_file_system(mount.detached);
+Result<NodePtr> FileSystemMaker::root_node(HostMount mount, std::shared_ptr<const IdMaps> ids) const {
+  auto file_system = std::make_shared<HostFileSystem>(ownership_, mount.detached, devices_, std::move(ids));
   struct stat status {};
   if (::fstat(mount.root.get(), &status) != 0) return last_error();
   if (ownership_ == Ownership::recorded && S_ISDIR(status.st_mode)) {
@@ -66,9 +64,24 @@ Result<NodePtr> FileSystemMaker::root_node(HostMount mount) const {
   return HostNode::make(file_system, std::move(mount.root));
 }
 
+// The file system was made with the container's ids.
+Status FileSystemMaker::give_to_container(int root, const MountOptions& options) const {
+  unsigned user = 0;
+  unsigned group = 0;
+  for (const auto& [name, value] : options.data) {
+    if (name != "uid" && name != "gid") continue;
+    LITEBOX_ASSIGN((name == "uid" ? user : group), parse_number(name, value, 10));
+  }
+  const auto owner = ids_->users.to_file(user);
+  const auto owning_group = ids_->groups.to_file(group);
+  if (!owner || !owning_group) return Error(EINVAL, "an owner that is not mapped");
+  return host::check(::fchownat(root, "", *owner, *owning_group, AT_EMPTY_PATH));
+}
+
 Result<NodePtr> FileSystemMaker::make_tmpfs(const MountOptions& options) const {
   LITEBOX_ASSIGN(HostMount made, rootfs::make_tmpfs(options, scratch_, may_mount_));
   const bool detached = made.detached;
+  if (ids_) LITEBOX_TRY(give_to_container(made.root.get(), options));
   LITEBOX_ASSIGN(NodePtr node, root_node(std::move(made)));
   if (detached) return node;
   const Subject subject = administrator();

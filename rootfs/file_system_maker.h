@@ -19,16 +19,19 @@ class FileSystemMaker {
   FileSystemMaker(const TreeOptions& options, std::shared_ptr<const DevicePolicy> devices,
                   std::shared_ptr<DescriptorRegistry> registry);
 
-  HostFileSystemPtr new_file_system(bool detached) const;
-  // The root node of a host mount, with the store for what it cannot record otherwise.
-  Result<NodePtr> root_node(HostMount mount) const;
+  // The root node of a host mount, with the store for what it cannot record otherwise. `ids`: of an idmapped mount.
+  Result<NodePtr> root_node(HostMount mount) const { return root_node(std::move(mount), ids_); }
+  Result<NodePtr> root_node(HostMount mount, std::shared_ptr<const IdMaps> ids) const;
   // An empty tmpfs with mode, uid, gid and limits of `options`. EINVAL for an option of the wrong form.
   Result<NodePtr> make_tmpfs(const MountOptions& options) const;
   // proc, sysfs, cgroup, cgroup2, devpts, mqueue; null for any other type.
   Result<NodePtr> make_synthetic(const std::string& type, const MountOptions& options) const;
 
  private:
+  Status give_to_container(int root, const MountOptions& options) const;
+
   Ownership ownership_;
+  std::shared_ptr<const IdMaps> ids_;
   std::string scratch_;
   bool may_mount_;
   const ContainerView* view_;

@@ -11,8 +11,9 @@
 
 namespace litebox::rootfs {
 
-HostFileSystem::HostFileSystem(Ownership ownership, bool private_mount, std::shared_ptr<const DevicePolicy> devices)
-    : ownership_(ownership), private_mount_(private_mount), devices_(std::move(devices)) {}
+HostFileSystem::HostFileSystem(Ownership ownership, bool private_mount, std::shared_ptr<const DevicePolicy> devices,
+                               std::shared_ptr<const IdMaps> ids)
+    : ownership_(ownership), private_mount_(private_mount), devices_(std::move(devices)), ids_(std::move(ids)) {}
 
 HostFileSystem::~HostFileSystem() = default;
 

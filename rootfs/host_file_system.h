@@ -11,6 +11,7 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "rootfs/id_maps.h"
 #include "rootfs/node.h"
 
 namespace litebox::rootfs {
@@ -28,12 +29,15 @@ class HostFileSystem {
  public:
   // `private_mount`: the root lies in a mount that nothing else uses (a detached clone, a tmpfs of its own), so that a
   // descriptor's mount id alone says that it belongs here. `store` (recorded ownership only) and `devices` may be null: no
-  // records, no devices.
-  HostFileSystem(Ownership ownership, bool private_mount, std::shared_ptr<const DevicePolicy> devices);
+  // records, no devices. `ids` (native ownership only): null where the files' ids are the container's.
+  HostFileSystem(Ownership ownership, bool private_mount, std::shared_ptr<const DevicePolicy> devices,
+                 std::shared_ptr<const IdMaps> ids = nullptr);
   ~HostFileSystem();
 
   Ownership ownership() const { return ownership_; }
   bool private_mount() const { return private_mount_; }
+  const IdMaps* ids() const { return ids_.get(); }
+  const std::shared_ptr<const IdMaps>& id_maps() const { return ids_; }
   const DevicePolicy* devices() const { return devices_.get(); }
   const std::shared_ptr<const DevicePolicy>& device_policy() const { return devices_; }
 
@@ -59,6 +63,7 @@ class HostFileSystem {
   const Ownership ownership_;
   const bool private_mount_;
   std::shared_ptr<const DevicePolicy> devices_;
+  const std::shared_ptr<const IdMaps> ids_;
   std::unique_ptr<OverrideStore> store_;
   std::atomic<bool> recorded_devices_{false};
   std::atomic<uint64_t> usual_{0};  // the root's own mount id, which almost every file is on

@@ -55,6 +55,19 @@ Result<const HostNode*> HostNode::same_file_system(const NodePtr& node) const {
   return other;
 }
 
+Identity identity_at(const Node& node, const Identity& identity) {
+  const auto* host = dynamic_cast<const HostNode*>(&node);
+  const IdMaps* ids = host != nullptr ? host->file_system()->ids() : nullptr;
+  if (ids == nullptr) return identity;
+  Identity mapped;
+  mapped.uid = ids->users.to_file(identity.uid).value_or(kOverflowId);
+  mapped.gid = ids->groups.to_file(identity.gid).value_or(kOverflowId);
+  for (const gid_t group : identity.groups) mapped.groups.push_back(ids->groups.to_file(group).value_or(kOverflowId));
+  const auto status = host::status(host->host_fd());
+  if (status.ok() && ids->owns(*status)) mapped.capabilities = identity.capabilities;
+  return mapped;
+}
+
 Status check_xattr_name(const Identity& identity, mode_t type, const std::string& name, XattrUse use) {
   if (starts_with(name, "trusted.") && !identity.has(CAP_SYS_ADMIN)) return Error(use == XattrUse::write ? EPERM : ENODATA);
   if (starts_with(name, "user.") && !S_ISREG(type) && !S_ISDIR(type)) return Error(use == XattrUse::write ? EPERM : ENODATA);
@@ -72,7 +85,8 @@ bool shows_xattr_name(const Identity& identity, const std::string& name) {
 Status check_make_device(const Identity& identity, const HostFileSystem& file_system, mode_t mode, dev_t device) {
   if (!S_ISCHR(mode) && !S_ISBLK(mode)) return {};
   const bool whiteout = S_ISCHR(mode) && device == 0;
-  if (!whiteout && !identity.has(CAP_MKNOD)) return Error(EPERM);
+  // Not of a user namespace's own root: devices are the host's.
+  if (!whiteout && (!identity.has(CAP_MKNOD) || file_system.ids() != nullptr)) return Error(EPERM);
   if (!whiteout && (file_system.devices() == nullptr || !file_system.devices()->may_make(mode & S_IFMT, device))) {
     return Error(EPERM);
   }

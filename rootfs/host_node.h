@@ -46,6 +46,10 @@ class HostNode : public Node {
   mode_t type_;
 };
 
+// A guest's identity as the kernel is to see it where `node` is used: with the file's ids for the container's where they differ
+// (id_maps.h), and without capabilities over a file of another's.
+Identity identity_at(const Node& node, const Identity& identity);
+
 enum class XattrUse { read, write };
 
 // What an extended attribute's namespace asks of the guest, beyond the permissions of the file (fs/xattr.c, xattr_permission;

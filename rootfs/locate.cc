@@ -80,7 +80,7 @@ Result<Location> Tree::locate(int fd) {
   }
   const HostFileSystemPtr root = host_file_system(*mounts->root());
   auto outside = std::make_shared<HostFileSystem>(root ? root->ownership() : Ownership::native, false,
-                                                  root ? root->device_policy() : nullptr);
+                                                  root ? root->device_policy() : nullptr, root ? root->id_maps() : nullptr);
   LITEBOX_ASSIGN(NodePtr node, HostNode::make(outside, std::move(held), identification));
   return alone(std::move(node));
 }

@@ -8,7 +8,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
+#include <optional>
+#include <utility>
 
 #include "rootfs/scoped_identity.h"
 
@@ -17,22 +18,53 @@ namespace {
 
 constexpr mode_t kPermissions = 07777;
 
+// The kernel acts for the guest as long as this lives.
+class Acting {
+ public:
+  Acting(const HostNode& node, const Subject& subject)
+      : mapped_(node.file_system()->ids() != nullptr ? std::optional(identity_at(node, *subject.identity)) : std::nullopt),
+        scope_(mapped_ ? *mapped_ : *subject.identity) {}
+
+ private:
+  std::optional<Identity> mapped_;
+  ScopedIdentity scope_;
+};
+
+// What asks for a capability of the host is not for the root of a user namespace.
+Identity without_host_privilege(const Identity& identity, const HostFileSystem& file_system) {
+  Identity result = identity;
+  if (file_system.ids() != nullptr) result.capabilities &= ~(1ULL << CAP_SYS_ADMIN);
+  return result;
+}
+
 }  // namespace
 
-Result<struct statx> NativeNode::status(const Subject& /*subject*/) { return host::status(fd()); }
+Result<struct statx> NativeNode::status(const Subject& /*subject*/) {
+  LITEBOX_ASSIGN(struct statx status, host::status(fd()));
+  if (const IdMaps* ids = file_system()->ids()) ids->translate(status);
+  return status;
+}
+
+bool NativeNode::grants_set_id() const {
+  const IdMaps* ids = file_system()->ids();
+  if (ids == nullptr) return true;
+  const auto status = host::status(fd());
+  return status.ok() && ids->owns(*status);
+}
 
 Status NativeNode::check_access(const Subject& subject, int mask) {
-  const ScopedIdentity identity(*subject.identity);
+  const Acting acting(*this, subject);
   return host::check(static_cast<int>(::syscall(SYS_faccessat2, fd(), "", mask, AT_EMPTY_PATH | AT_EACCESS)));
 }
 
 Result<NodePtr> NativeNode::lookup(const Subject& subject, const std::string& name) {
-  const ScopedIdentity identity(*subject.identity);
+  const Acting acting(*this, subject);
   return node_of(host::lookup(fd(), name.c_str()));
 }
 
 Result<NodePtr> NativeNode::lookup_path(const Subject& subject, const std::string& path) {
-  const ScopedIdentity identity(*subject.identity);
+  if (file_system()->ids() != nullptr) return Error(EXDEV);  // each directory may be another's
+  const Acting acting(*this, subject);
   auto found = host::lookup_path(fd(), path);
   if (!found) {
     const int number = found.error().number();
@@ -42,7 +74,7 @@ Result<NodePtr> NativeNode::lookup_path(const Subject& subject, const std::strin
 }
 
 Result<NodePtr> NativeNode::parent(const Subject& subject) {
-  const ScopedIdentity identity(*subject.identity);
+  const Acting acting(*this, subject);
   return node_of(host::parent(fd()));
 }
 
@@ -53,7 +85,7 @@ Result<NodePtr> NativeNode::create(const Subject& subject, const std::string& na
 
 Result<Fd> NativeNode::create_open(const Subject& subject, const std::string& name, int flags, mode_t mode) {
   const mode_t permissions = host::apply_umask(fd(), mode & kPermissions, subject.umask);
-  const ScopedIdentity identity(*subject.identity);
+  const Acting acting(*this, subject);
   const int how = (flags & ~O_PATH) | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC;
   Fd made(::openat(fd(), name.c_str(), how, permissions));
   if (!made) return last_error();
@@ -62,14 +94,14 @@ Result<Fd> NativeNode::create_open(const Subject& subject, const std::string& na
 
 Status NativeNode::make_directory(const Subject& subject, const std::string& name, mode_t mode) {
   const mode_t permissions = host::apply_umask(fd(), mode & (S_IRWXU | S_IRWXG | S_IRWXO | S_ISVTX), subject.umask);
-  const ScopedIdentity identity(*subject.identity);
+  const Acting acting(*this, subject);
   return host::check(::mkdirat(fd(), name.c_str(), permissions));
 }
 
 Status NativeNode::make_node(const Subject& subject, const std::string& name, mode_t mode, dev_t device) {
   const mode_t permissions = host::apply_umask(fd(), mode & kPermissions, subject.umask);
   const Status may = check_make_device(*subject.identity, *file_system(), mode, device);
-  const ScopedIdentity identity(*subject.identity);
+  const Acting acting(*this, subject);
   if (!may.ok()) {
     // The kernel asks for the capability only after it has found that the name is free and may be made.
     const auto found = host::lookup(fd(), name.c_str());
@@ -82,23 +114,23 @@ Status NativeNode::make_node(const Subject& subject, const std::string& name, mo
 }
 
 Status NativeNode::make_symlink(const Subject& subject, const std::string& name, const std::string& target) {
-  const ScopedIdentity identity(*subject.identity);
+  const Acting acting(*this, subject);
   return host::check(::symlinkat(target.c_str(), fd(), name.c_str()));
 }
 
 Status NativeNode::link(const Subject& subject, const std::string& name, const NodePtr& target) {
   LITEBOX_ASSIGN(const HostNode* source, same_file_system(target));
-  const ScopedIdentity identity(*subject.identity);
+  const Acting acting(*this, subject);
   return host::link(source->host_fd(), fd(), name.c_str());
 }
 
 Status NativeNode::unlink(const Subject& subject, const std::string& name) {
-  const ScopedIdentity identity(*subject.identity);
+  const Acting acting(*this, subject);
   return host::check(::unlinkat(fd(), name.c_str(), 0));
 }
 
 Status NativeNode::remove_directory(const Subject& subject, const std::string& name) {
-  const ScopedIdentity identity(*subject.identity);
+  const Acting acting(*this, subject);
   return host::check(::unlinkat(fd(), name.c_str(), AT_REMOVEDIR));
 }
 
@@ -106,7 +138,7 @@ Status NativeNode::rename(const Subject& subject, const std::string& name, const
                           const std::string& new_name, unsigned flags) {
   if ((flags & RENAME_WHITEOUT) != 0 && !subject.identity->has(CAP_MKNOD)) return Error(EPERM);
   LITEBOX_ASSIGN(const HostNode* target, same_file_system(new_parent));
-  const ScopedIdentity identity(*subject.identity);
+  const Acting acting(*this, subject);
   return host::check(::renameat2(fd(), name.c_str(), target->host_fd(), new_name.c_str(), flags));
 }
 
@@ -126,13 +158,13 @@ Result<Fd> NativeNode::open(const Subject& subject, int flags) {
       return may.error();
     }
   }
-  const ScopedIdentity identity(*subject.identity);
+  const Acting acting(*this, subject);
   return host::reopen(fd(), flags);
 }
 
 Result<Fd> NativeNode::open_temporary(const Subject& subject, int flags, mode_t mode) {
   const mode_t permissions = host::apply_umask(fd(), mode & kPermissions, subject.umask);
-  const ScopedIdentity identity(*subject.identity);
+  const Acting acting(*this, subject);
   // O_EXCL keeps the file from ever getting a name, so here it is passed on.
   Fd made(::open(host::FdPath(fd()).c_str(), (flags & ~(O_NOFOLLOW | O_CREAT)) | O_TMPFILE | O_CLOEXEC, permissions));
   if (!made) return last_error();
@@ -140,49 +172,64 @@ Result<Fd> NativeNode::open_temporary(const Subject& subject, int flags, mode_t 
 }
 
 Status NativeNode::truncate(const Subject& subject, int64_t length) {
-  const ScopedIdentity identity(*subject.identity);
+  const Acting acting(*this, subject);
   return host::check(::truncate(host::FdPath(fd()).c_str(), length));
 }
 
 Status NativeNode::change_mode(const Subject& subject, mode_t mode) {
   if (is_symlink()) return Error(EOPNOTSUPP);
-  const ScopedIdentity identity(*subject.identity);
+  const Acting acting(*this, subject);
   return host::check(::chmod(host::FdPath(fd()).c_str(), mode & kPermissions));
 }
 
 Status NativeNode::change_owner(const Subject& subject, uid_t uid, gid_t gid) {
-  const ScopedIdentity identity(*subject.identity);
+  constexpr auto kKeep = static_cast<uint32_t>(-1);
+  if (const IdMaps* ids = file_system()->ids()) {
+    const auto user = uid == kKeep ? kKeep : ids->users.to_file(uid);
+    const auto group = gid == kKeep ? kKeep : ids->groups.to_file(gid);
+    if (!user || !group) return Error(EINVAL);
+    uid = *user;
+    gid = *group;
+  }
+  const Acting acting(*this, subject);
   return host::check(::fchownat(fd(), "", uid, gid, AT_EMPTY_PATH));
 }
 
 Status NativeNode::change_times(const Subject& subject, const struct timespec times[2]) {
-  const ScopedIdentity identity(*subject.identity);
+  const Acting acting(*this, subject);
   return host::change_times(fd(), times);
 }
 
 Result<std::string> NativeNode::get_xattr(const Subject& subject, const std::string& name) {
-  LITEBOX_TRY(check_xattr_name(*subject.identity, type(), name, XattrUse::read));
-  const ScopedIdentity identity(*subject.identity);
-  return host::get_xattr(fd(), name.c_str());
+  LITEBOX_TRY(check_xattr_name(without_host_privilege(*subject.identity, *file_system()), type(), name, XattrUse::read));
+  const Acting acting(*this, subject);
+  auto value = host::get_xattr(fd(), name.c_str());
+  const IdMaps* ids = file_system()->ids();
+  return ids != nullptr && value.ok() ? xattr_to_container(*ids, name, std::move(value).value()) : std::move(value);
 }
 
 Status NativeNode::set_xattr(const Subject& subject, const std::string& name, const std::string& value, XattrFlags flags) {
-  LITEBOX_TRY(check_xattr_name(*subject.identity, type(), name, XattrUse::write));
-  const ScopedIdentity identity(*subject.identity);
-  return host::set_xattr(fd(), name.c_str(), value, flags);
+  LITEBOX_TRY(check_xattr_name(without_host_privilege(*subject.identity, *file_system()), type(), name, XattrUse::write));
+  std::string written = value;
+  if (const IdMaps* ids = file_system()->ids()) {
+    LITEBOX_ASSIGN(written, xattr_to_file(*ids, name, std::move(written)));
+  }
+  const Acting acting(*this, subject);
+  return host::set_xattr(fd(), name.c_str(), written, flags);
 }
 
 Status NativeNode::remove_xattr(const Subject& subject, const std::string& name) {
-  LITEBOX_TRY(check_xattr_name(*subject.identity, type(), name, XattrUse::write));
-  const ScopedIdentity identity(*subject.identity);
+  LITEBOX_TRY(check_xattr_name(without_host_privilege(*subject.identity, *file_system()), type(), name, XattrUse::write));
+  const Acting acting(*this, subject);
   return host::remove_xattr(fd(), name.c_str());
 }
 
 Result<std::vector<std::string>> NativeNode::list_xattrs(const Subject& subject) {
   LITEBOX_ASSIGN(std::vector<std::string> names, host::list_xattrs(fd()));
-  names.erase(std::remove_if(names.begin(), names.end(),
-                             [&](const std::string& name) { return !shows_xattr_name(*subject.identity, name); }),
-              names.end());
+  const Identity identity = without_host_privilege(*subject.identity, *file_system());
+  names.erase(
+      std::remove_if(names.begin(), names.end(), [&](const std::string& name) { return !shows_xattr_name(identity, name); }),
+      names.end());
   return names;
 }
 

@@ -12,6 +12,7 @@ class NativeNode final : public HostNode {
 
   Result<struct statx> status(const Subject& subject) override;
   Status check_access(const Subject& subject, int mask) override;
+  bool grants_set_id() const override;
 
   Result<NodePtr> lookup(const Subject& subject, const std::string& name) override;
   Result<NodePtr> lookup_path(const Subject& subject, const std::string& path) override;

@@ -77,6 +77,9 @@ class Node : public std::enable_shared_from_this<Node> {
   // access(2) with the subject's identity; `mask` of R_OK, W_OK, X_OK. Mount flags are the caller's (Tree's) business.
   virtual Status check_access(const Subject& subject, int mask) = 0;
 
+  // Whether the owner is one whose set-user-ID bit exec honours: not where it is no id of the container's (bprm_fill_uid()).
+  virtual bool grants_set_id() const { return true; }
+
   // --- links
   virtual Result<std::string> read_link(const Subject& subject);  // EINVAL unless a symlink
   // Where a magic link (/proc/<pid>/fd/N, exe, cwd, root) leads; nothing for an ordinary symlink.

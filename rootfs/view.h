@@ -53,6 +53,8 @@ class ContainerView {
   // A setting that config.json gives the container, by its path below /proc/sys ("kernel/msgmax"); nothing: the kernel's
   // default.
   virtual std::optional<std::string> sysctl(const std::string& /*path*/) const { return std::nullopt; }
+  // What /proc/<pid>/uid_map or gid_map says; nothing where ids are the host's.
+  virtual std::optional<std::string> id_map(const std::string& /*name*/) const { return std::nullopt; }
   // The container's own limits; nothing where it has none.
   virtual std::optional<uint64_t> memory_limit() const = 0;
   virtual std::optional<double> cpu_limit() const = 0;

@@ -40,6 +40,11 @@ Result<std::string> plain(const ProcessContext& context, const Subject& /*subjec
   return context.host->read(name);
 }
 
+Result<std::string> id_map_text(const ProcessContext& context, const Subject& /*subject*/, const std::string& name) {
+  if (auto text = context.view->id_map(name)) return std::move(*text);
+  return context.host->read(name);
+}
+
 Result<std::string> stat_text(const ProcessContext& context, const Subject& subject, const std::string& name) {
   LITEBOX_ASSIGN(const std::string host, context.host->read(name));
   return translate_stat(*context.view, host, context.may_inspect(subject));
@@ -202,8 +207,8 @@ constexpr Entry kEntries[] = {
     {.name = "oom_score_adj", .mode = S_IFREG | 0644},
     {.name = "coredump_filter", .mode = S_IFREG | 0644, .scope = Scope::process},
     {.name = "io", .mode = S_IFREG | 0400, .guard = Guard::inspect},
-    {.name = "uid_map", .mode = S_IFREG | 0444, .text = plain},
-    {.name = "gid_map", .mode = S_IFREG | 0444, .text = plain},
+    {.name = "uid_map", .mode = S_IFREG | 0444, .text = id_map_text},
+    {.name = "gid_map", .mode = S_IFREG | 0444, .text = id_map_text},
     {.name = "projid_map", .mode = S_IFREG | 0444, .text = plain},
     {.name = "setgroups", .mode = S_IFREG | 0444, .text = plain},
     {.name = "timers", .mode = S_IFREG | 0444, .text = timers_text, .scope = Scope::process},

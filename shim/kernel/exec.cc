@@ -131,7 +131,7 @@ Result<ExecCredentials> exec_credentials(const ProcessState& state, const rootfs
   ProgramPrivileges privileges;
   if (!program.mount->flags.no_suid) {
     LITEBOX_ASSIGN(const struct statx status, program.node->status(subject));
-    privileges.mode = status.stx_mode;
+    privileges.mode = program.node->grants_set_id() ? status.stx_mode : status.stx_mode & ~(S_ISUID | S_ISGID);
     privileges.owner = status.stx_uid;
     privileges.group = status.stx_gid;
     if (const auto value = program.node->get_xattr(reader(subject), "security.capability"); value.ok()) {

@@ -4,7 +4,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <cstdio>
 #include <cstring>
+#include <initializer_list>
 
 #include "shim/kernel/pidfd.h"
 #include "shim/kernel/sysv_table.h"
@@ -192,6 +196,30 @@ std::string World::domain_name() const {
   if (names_) return names_->domain_name();
   const std::lock_guard<std::mutex> guard(names_mutex_);
   return domain_name_;
+}
+
+bool World::has_ids(const Credentials& credentials) const {
+  if (!id_maps_) return true;
+  const auto known = [](const rootfs::IdMap& map, std::initializer_list<uint32_t> ids) {
+    return std::all_of(ids.begin(), ids.end(), [&map](uint32_t id) { return map.to_file(id).has_value(); });
+  };
+  return known(id_maps_->users, {credentials.uid, credentials.euid, credentials.suid, credentials.fsuid}) &&
+         known(id_maps_->groups, {credentials.gid, credentials.egid, credentials.sgid, credentials.fsgid}) &&
+         std::all_of(credentials.groups.begin(), credentials.groups.end(),
+                     [this](gid_t group) { return id_maps_->groups.to_file(group).has_value(); });
+}
+
+// kernel/user_namespace.c uid_m_show()
+std::optional<std::string> World::id_map(const std::string& name) const {
+  if (!id_maps_) return std::nullopt;
+  const auto& mappings = name == "uid_map" ? config_.linux.uid_mappings : config_.linux.gid_mappings;
+  std::string text;
+  for (const oci::IdMapping& mapping : mappings) {
+    std::array<char, 40> line{};
+    (void)std::snprintf(line.data(), line.size(), "%10u %10u %10u\n", mapping.container_id, mapping.host_id, mapping.size);
+    text += line.data();
+  }
+  return text;
 }
 
 std::optional<std::string> World::sysctl(const std::string& path) const {

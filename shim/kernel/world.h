@@ -14,6 +14,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "oci/config.h"
+#include "rootfs/id_maps.h"
 #include "rootfs/tree.h"
 #include "rootfs/view.h"
 #include "shim/kernel/process_state.h"
@@ -27,6 +28,7 @@ namespace litebox::kernel {
 // What this container's host lets it do; decides between routes of the table and between implementations.
 struct Mode {
   bool recorded_ownership = false;  // an ordinary user: ids are not the host's
+  bool mapped_ids = false;          // of a user namespace, or of idmapped mounts (rootfs/id_maps.h)
   bool own_network = false;         // the subtree has a network namespace of its own
   bool host_network = false;        // AF_INET and the like are the host's
   bool confined_root = false;       // guests are chroot'ed into an empty directory: native path lookups find nothing
@@ -40,6 +42,11 @@ class World final : public rootfs::ContainerView {
   const oci::Config& config() const { return config_; }
   const Mode& mode() const { return mode_; }
   void set_tree(std::shared_ptr<rootfs::Tree> tree) { tree_ = std::move(tree); }
+
+  // The maps of the container's user namespace, where the files' ids are the host's.
+  void set_id_maps(std::shared_ptr<const rootfs::IdMaps> maps) { id_maps_ = std::move(maps); }
+  // Whether all ids of a process are the container's: those of a user namespace without a mapping are nobody's.
+  bool has_ids(const Credentials& credentials) const;
 
   // --- states (see process_state.h)
   // The state that a process or thread carries; ESRCH for one that is not a member.
@@ -100,6 +107,7 @@ class World final : public rootfs::ContainerView {
   std::string host_name() const override;
   std::string domain_name() const override;
   std::optional<std::string> sysctl(const std::string& path) const override;
+  std::optional<std::string> id_map(const std::string& name) const override;
   std::optional<uint64_t> memory_limit() const override;
   std::optional<double> cpu_limit() const override;
   std::map<std::string, std::string> control_groups() const override { return control_groups_; }
@@ -111,6 +119,7 @@ class World final : public rootfs::ContainerView {
   // The container, other than this one, that a process belongs to: its monitor's directory.
   std::optional<std::string> neighbour_of(HostPid process_or_thread) const;
 
+  std::shared_ptr<const rootfs::IdMaps> id_maps_;
   const oci::Config& config_;
   Mode mode_;
   std::shared_ptr<rootfs::Tree> tree_;

@@ -50,9 +50,17 @@ bool may_change_owners() {
          has_capability(CAP_DAC_OVERRIDE) && has_capability(CAP_FOWNER);
 }
 
+// Whether a file's ids differ inside and outside anywhere.
+bool maps_ids(const oci::Config& config) {
+  const bool mounts =
+      std::any_of(config.mounts.begin(), config.mounts.end(), [](const oci::Mount& mount) { return mount.is_id_mapped(); });
+  return mounts || rootfs::maps_of(config.linux) != nullptr;
+}
+
 kernel::Mode choose_mode(const oci::Config& config) {
   kernel::Mode mode;
   mode.recorded_ownership = !may_change_owners();
+  mode.mapped_ids = !mode.recorded_ownership && maps_ids(config);
   const oci::Namespace* network = config.linux.find_namespace(oci::NamespaceType::network);
   mode.host_network = network == nullptr;
   // The keeper has joined or made the namespace before the monitor was forked.
@@ -64,7 +72,7 @@ kernel::Mode choose_mode(const oci::Config& config) {
 
 table::Conditions conditions_of(const kernel::Mode& mode) {
   table::Conditions conditions;
-  conditions.recorded_ownership = mode.recorded_ownership;
+  conditions.translated_ids = mode.recorded_ownership || mode.mapped_ids;
   conditions.own_network = mode.own_network;
   conditions.host_network = mode.host_network;
   conditions.confined_root = mode.confined_root;
@@ -171,6 +179,8 @@ class Container {
   Status build_tree() {
     rootfs::TreeOptions options;
     options.ownership = mode_.recorded_ownership ? rootfs::Ownership::recorded : rootfs::Ownership::native;
+    if (mode_.mapped_ids) options.ids = rootfs::maps_of(setup_.config.linux);
+    world_.set_id_maps(options.ids);
     options.bundle = setup_.bundle;
     options.scratch = setup_.state_directory + "/scratch";
     options.may_mount = has_capability(CAP_SYS_ADMIN);

@@ -132,6 +132,7 @@ Result<Launched> Launcher::prepare(const LaunchRequest& request, std::function<v
   rootfs::Tree& tree = world_.tree();
   ProcessState state;
   state.credentials = credentials_of(process);
+  if (!world_.has_ids(*state.credentials)) return Error("process.user: an id that the user namespace does not map");
   state.identity = kernel::identity_of(*state.credentials);
   state.root = tree.root();
   state.umask = process.user.umask.value_or(022);

@@ -36,6 +36,7 @@ Result<bool> replace_credentials(const Call& call, const std::function<Status(Cr
   const Status replaced = call.world.update(call.process, [&](kernel::ProcessState& state) -> Status {
     auto credentials = std::make_shared<Credentials>(*state.credentials);
     LITEBOX_TRY(change(*credentials));
+    if (!call.world.has_ids(*credentials)) return Error(EINVAL);
     given_up = gives_up_dumpability(*state.credentials, *credentials);
     if (given_up) state.dumpable = false;
     state.identity = kernel::identity_of(*credentials);

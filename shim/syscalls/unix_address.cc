@@ -10,6 +10,7 @@
 #include <cstring>
 #include <thread>
 
+#include "rootfs/host_node.h"
 #include "rootfs/scoped_identity.h"
 #include "shim/kernel/capabilities.h"
 #include "shim/kernel/unix_names.h"
@@ -53,14 +54,14 @@ Status bind_anywhere(int socket) {
 }
 
 // Binds in a thread with a working directory and an umask of its own, so that a short relative name is enough.
-Status bind_in_directory(const Call& call, int socket, int directory, const SocketAddress& address) {
+Status bind_in_directory(const Call& call, int socket, const rootfs::Node& directory, const SocketAddress& address) {
   Status result;
   const auto work = [&]() -> Status {
     if (unshare(CLONE_FS) != 0) return last_error();
-    if (fchdir(directory) != 0) return last_error();
+    if (fchdir(directory.host_fd()) != 0) return last_error();
     umask(call.state->umask);
     if (call.world.mode().recorded_ownership) return bind_to(socket, address);
-    const rootfs::ScopedIdentity scope(*call.state->identity);
+    const rootfs::ScopedIdentity scope(rootfs::identity_at(directory, *call.state->identity));
     return bind_to(socket, address);
   };
   std::thread([&] { result = work(); }).join();
@@ -81,8 +82,8 @@ Status bind_path(const Call& call, int socket, const std::string& path) {
   if (!found.ok()) return found.error().number() == EEXIST ? Error(EADDRINUSE) : found.error();
   const Entry& entry = *found;
   LITEBOX_TRY(entry.parent.node->check_access(call.subject(), W_OK | X_OK));
-  const int directory = entry.parent.node->host_fd();
-  if (directory < 0) return Error(EPERM);
+  const rootfs::Node& directory = *entry.parent.node;
+  if (directory.host_fd() < 0) return Error(EPERM);
   UnixNames& names = UnixNames::of_this_container();
   const std::string outside = names.path_outside(path, entry.name);
   const Status status = bind_in_directory(call, socket, directory, unix_address(outside));

@@ -22,7 +22,7 @@ std::string print(Format format);
 
 // "argument 1 is TCGETS or TCSETS", "argument 0 has none of ~(A|B)".
 std::string describe(const Match& match);
-// "own_network and not recorded_ownership"; empty for no condition.
+// "own_network and not translated_ids"; empty for no condition.
 std::string describe(const When& when);
 
 }  // namespace litebox::table

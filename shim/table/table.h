@@ -14,7 +14,7 @@ namespace litebox::table {
 
 // What a container's host lets it do; the same facts as kernel::Mode, which this library must not know.
 struct Conditions {
-  bool recorded_ownership = false;
+  bool translated_ids = false;
   bool own_network = false;
   bool host_network = false;
   bool confined_root = false;
@@ -22,7 +22,7 @@ struct Conditions {
 };
 
 // X(name): every condition, in the order of its bit.
-#define LITEBOX_TABLE_CONDITIONS(X) X(recorded_ownership) X(own_network) X(host_network) X(confined_root) X(signal_scope)
+#define LITEBOX_TABLE_CONDITIONS(X) X(translated_ids) X(own_network) X(host_network) X(confined_root) X(signal_scope)
 
 constexpr size_t kConditionCount = 5;
 
