@@ -77,6 +77,7 @@ class Service {
   void start_init(const Call& call, const ContainerPtr& container);
   void start_exec(const Call& call, const ContainerPtr& container, TaskProcess& process);
   void finish_start(const Call& call, const ContainerPtr& container, TaskProcess& process, const Outcome& outcome);
+  void finish_resizes(TaskProcess& process);
   void adopt_streams(TaskProcess& process, Outcome& outcome, const wire::Started& started);
   void remove_exec(const Call& call, const ContainerPtr& container, TaskProcess& process);
   void remove_init(const Call& call, const ContainerPtr& container);

@@ -1,5 +1,6 @@
 // What changes a running container: Pause, Resume, Update, ResizePty, CloseIO. And Checkpoint, which is refused.
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "oci/json_document.h"
 #include "oci/resources_reader.h"
@@ -22,6 +23,15 @@ Status update(const std::string& root, const std::string& id, const std::string&
   const oci::Resources resources = oci::read_resources(reader.root());
   LITEBOX_TRY(reader.status());
   return runtime::update_container(root, id, resources);
+}
+
+void resize_now(const TaskProcess& process, const Resize& request) {
+  if (process.phase == Phase::stopped) return request.responder.fail(Code::unknown, "cannot resize a stopped container");
+  if (process.terminal && !process.terminal->finished()) {
+    const Status resized = process.terminal->resize(request.columns, request.rows);
+    if (!resized.ok()) return request.responder.fail(Code::unknown, resized.error().message());
+  }
+  request.responder.answer(wire::Empty());
 }
 
 }  // namespace
@@ -88,13 +98,15 @@ void Service::resize(const Call& call) {
   if (!request.ParseFromString(call.payload)) return call.responder.fail(Code::invalid_argument, "broken message");
   const ContainerPtr container = find_container(call, request.id());
   if (!container) return;
-  const TaskProcess* process = find_process(call, *container, request.exec_id());
+  TaskProcess* process = find_process(call, *container, request.exec_id());
   if (process == nullptr) return;
-  if (process->terminal && !process->terminal->finished()) {
-    const Status resized = process->terminal->resize(request.width(), request.height());
-    if (!resized.ok()) return call.responder.fail(Code::unknown, resized.error().message());
-  }
-  call.responder.answer(wire::Empty());
+  Resize resize{call.responder, request.width(), request.height()};
+  if (process->phase != Phase::starting || process->terminal) return resize_now(*process, resize);
+  process->resizes.push_back(std::move(resize));
+}
+
+void Service::finish_resizes(TaskProcess& process) {
+  for (const Resize& resize : std::exchange(process.resizes, {})) resize_now(process, resize);
 }
 
 void Service::close_io(const Call& call) {

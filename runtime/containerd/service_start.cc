@@ -178,6 +178,7 @@ void Service::finish_start(const Call& call, const ContainerPtr& container, Task
   call.responder.answer(response);
   // An exit that came before this answer.
   if (process.unpublished) process_ended(container, process, *process.unpublished);
+  finish_resizes(process);
 }
 
 void Service::exec(const Call& call) {

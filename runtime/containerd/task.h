@@ -27,6 +27,13 @@ struct ProcessExit {
 
 enum class Phase { created, starting, running, stopped };
 
+// A ResizePty that came before there was a terminal.
+struct Resize {
+  Responder responder;
+  uint32_t columns = 0;
+  uint32_t rows = 0;
+};
+
 // Init, or a process made by Exec. `pid` is the keeper's, the shim's child, and what containerd sees.
 struct TaskProcess {
   std::string exec_id;  // empty: init
@@ -41,6 +48,7 @@ struct TaskProcess {
   bool input_closed = false;  // by CloseIO, which may come before Start
   std::vector<Fd> output_keepers;
   std::unique_ptr<TerminalCopy> terminal;
+  std::vector<Resize> resizes;  // that wait for the end of Start
   std::vector<Responder> waiters;
   std::string spec;  // of an exec that has not started: its Process as JSON
 };

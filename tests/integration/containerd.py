@@ -2,7 +2,7 @@
 """Debian's containerd with litebox and with runc as its runtime, by ctr and by the Kubernetes runtime interface, side by side:
 what a user sees must be the same.
 
-    containerd.py --litebox BUILD/litebox --make-rootfs packaging/make-rootfs [--only TEXT]
+    containerd.py --litebox BUILD/litebox --make-rootfs packaging/make-rootfs [--only TEXT...]
 
 Starts a daemon of its own, in mount and network namespaces of its own, and ends it. Needs root.
 """
@@ -132,7 +132,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--litebox", required=True, type=pathlib.Path)
     parser.add_argument("--make-rootfs", required=True, type=pathlib.Path)
-    parser.add_argument("--only", help="the rows whose title contains this")
+    parser.add_argument("--only", nargs="*", help="the rows whose title contains one of these")
     options = parser.parse_args()
     engine_rows.end_in_order()
     if os.geteuid() != 0:

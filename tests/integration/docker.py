@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Debian's dockerd with litebox and with runc as its runtime, side by side: what a user sees must be the same.
 
-    docker.py --litebox BUILD/litebox --make-rootfs packaging/make-rootfs [--only TEXT]
+    docker.py --litebox BUILD/litebox --make-rootfs packaging/make-rootfs [--shim BUILD/containerd-shim-litebox-v2] [--only TEXT...]
 
+With --shim, litebox's containers are those of its own shim, which then goes by the name of runc's: Debian's dockerd knows no other.
 Starts two daemons of its own, in mount and network namespaces of their own, and ends them. Needs root.
 """
 import argparse
@@ -23,7 +24,7 @@ import engine_rows
 class Docker:
     """A dockerd whose default runtime is `runtime`."""
 
-    def __init__(self, runtime, program, directory):
+    def __init__(self, runtime, program, directory, shim=None):
         self.runtime = runtime
         self.directory = directory / runtime
         self.directory.mkdir()
@@ -36,6 +37,8 @@ class Docker:
         self.path = self.directory / "path"
         self.path.mkdir()
         (self.path / "runc").symlink_to(program)
+        if shim is not None:
+            (self.path / "containerd-shim-runc-v2").symlink_to(shim.resolve())
         (self.directory / "daemon.json").write_text(json.dumps({
             "data-root": f"{self.directory}/data", "exec-root": f"{self.directory}/exec", "pidfile": f"{self.directory}/pid",
             "hosts": [self.socket], "storage-driver": "overlay2", "live-restore": True, "default-runtime": "under-test",
@@ -102,7 +105,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--litebox", required=True, type=pathlib.Path)
     parser.add_argument("--make-rootfs", required=True, type=pathlib.Path)
-    parser.add_argument("--only", help="the rows whose title contains this")
+    parser.add_argument("--shim", type=pathlib.Path)
+    parser.add_argument("--only", nargs="*", help="the rows whose title contains one of these")
     options = parser.parse_args()
     engine_rows.end_in_order()
     if os.geteuid() != 0:
@@ -112,8 +116,8 @@ def main():
     with engine_rows.Directory("litebox-docker-") as directory:
         try:
             subprocess.run([options.make_rootfs, "busybox", directory / "busybox"], check=True)
-            for runtime, program in (("runc", shutil.which("runc")), ("litebox", options.litebox.resolve())):
-                engines.append(Docker(runtime, program, directory))
+            for runtime, program, shim in (("runc", shutil.which("runc"), None), ("litebox", options.litebox.resolve(), options.shim)):
+                engines.append(Docker(runtime, program, directory, shim))
                 engines[-1].start()
                 engines[-1].import_image("busybox:test", directory / "busybox", ['CMD ["/bin/sh"]', "ENV PATH=/usr/sbin:/usr/bin:/sbin:/bin"])
             failures = engine_rows.compare("docker", docker_rows.ROWS, *engines, only=options.only)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Debian's podman with litebox and with runc as its runtime, side by side: what a user sees must be the same.
 
-    podman.py --litebox BUILD/litebox --make-rootfs packaging/make-rootfs --as root|user [--only TEXT]
+    podman.py --litebox BUILD/litebox --make-rootfs packaging/make-rootfs --as root|user [--only TEXT...]
 
 Needs root: also the ordinary user's podman runs in mount and network namespaces that this makes.
 """
@@ -103,7 +103,7 @@ def main():
     parser.add_argument("--litebox", required=True, type=pathlib.Path)
     parser.add_argument("--make-rootfs", required=True, type=pathlib.Path)
     parser.add_argument("--as", dest="who", choices=("root", "user"), required=True)
-    parser.add_argument("--only", help="the rows whose title contains this")
+    parser.add_argument("--only", nargs="*", help="the rows whose title contains one of these")
     options = parser.parse_args()
     engine_rows.end_in_order()
     if os.geteuid() != 0:

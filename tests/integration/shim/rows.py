@@ -1,19 +1,29 @@
 """What a person sees through ctr, one function a row. Each returns what must be the same whichever shim is used."""
+import fcntl
+import json
 import os
 import pty
 import select
 import signal
+import struct
 import subprocess
+import termios
 import time
 
 from engine import IMAGE, USER_IMAGE, RUNTIMES, wait_for
 import ttrpc
 
-ROWS = []
+ROWS = []   # each at the same time with both runtimes
+ALONE = []  # those that stop containerd, or look at everything that is there
 
 
 def row(function):
     ROWS.append(function)
+    return function
+
+
+def row_alone(function):
+    ALONE.append(function)
     return function
 
 
@@ -62,18 +72,24 @@ class Case:
         return first, self.engine.ctr("containers", "delete", self.id).returncode
 
 
-def in_terminal(command, typed=b"", until=b"", seconds=30):
-    """Runs a client under a terminal of 100 columns: exit status and output."""
+def set_size(terminal, rows, columns):
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+
+def in_terminal(command, typed=b"", until=b"", size=None, seconds=30):
+    """Runs a client under a terminal of 100 columns: exit status and output. Types, or gives the terminal another size, once
+    `until` has been printed."""
     pid, master = pty.fork()
     if pid == 0:
+        set_size(0, 33, 100)
         os.execvp(command[0], command)
-    import fcntl, struct, termios
-    fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 100, 0, 0))
-    output, deadline, written = b"", time.monotonic() + seconds, False
+    output, deadline, done = b"", time.monotonic() + seconds, False
     while time.monotonic() < deadline:
-        if typed and not written and until in output:
+        if not done and until in output:
+            if size is not None:
+                set_size(master, *size)
             os.write(master, typed)
-            written = True
+            done = True
         if not select.select([master], [], [], 0.1)[0]:
             continue
         try:
@@ -201,6 +217,38 @@ def terminal_typed(case):
     command = case.engine.command(*case.run_arguments("sh", "-c", "echo ready; read a; echo got $a; exit 5", flags=["--rm", "-t"]))
     code, text = in_terminal(command, b"word\r", b"ready")
     return code, b"got word" in text
+
+
+@row
+def terminal_resized(case):
+    # ctr tells the first size after the start, and later ones from then on.
+    script = """exec 2>/dev/null; while [ "$(stty size)" != '33 100' ]; do sleep 0.1; done; trap 'told=WINCH' WINCH; sleep 0.3; echo ready
+        while [ "$(stty size)" != '44 111' ]; do sleep 0.1; done; echo $told; exit 4"""
+    command = case.engine.command(*case.run_arguments("sh", "-c", script, flags=["--rm", "-t"]))
+    return in_terminal(command, until=b"ready", size=(44, 111))
+
+
+@row
+def terminal_resized_while_exec_starts(case):
+    """The size waits for the terminal."""
+    case.start()
+    path = case.engine.directory / f"{case.id}.fifo"
+    os.mkfifo(path)
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as output:
+        client = case.client()
+        spec = json.dumps({"terminal": True, "user": {"uid": 0, "gid": 0}, "args": ["sh", "-c", "sleep 0.3; stty size"], "cwd": "/",
+                           "env": ["PATH=/bin"]}).encode()
+        added = client.call("Exec", (1, case.id), (2, "e"), (3, 1), (5, str(path)),
+                            (7, [(1, "types.containerd.io/opencontainers/runtime-spec/1/Process"), (2, spec)]))[0]
+        process = ttrpc.message((1, case.id), (2, "e"))
+        client.send("Start", process)
+        time.sleep(0.01)
+        client.send("ResizePty", process + ttrpc.message((3, 99), (4, 22)))
+        answers = sorted(client.receive()[:2] for _ in range(2))
+        ended = client.call("Wait", (1, case.id), (2, "e"))[0]
+        text = output.read()
+        client.close()
+    return added, answers, ended, text, case.delete()
 
 
 @row
@@ -406,7 +454,7 @@ def checkpoint_refused(case):
     return case.task("checkpoint").returncode != 0, case.status(), case.delete()
 
 
-@row
+@row_alone
 def containerd_restarted(case):
     case.start("i=0; while :; do echo $i; i=$((i+1)); sleep 0.05; done", flags=["--log-uri", f"file://{case.engine.directory}/{case.id}.log"])
     path = case.engine.directory / f"{case.id}.log"
@@ -423,7 +471,7 @@ def containerd_restarted(case):
     return seen, case.delete()
 
 
-@row
+@row_alone
 def ended_while_containerd_was_away(case):
     case.start("sleep 1; exit 11")
     case.engine.stop(signal.SIGKILL)
@@ -521,7 +569,7 @@ def connect_by_protocol(case):
     return code, pids[1] == [shim], pids[2] == listed, case.delete()
 
 
-@row
+@row_alone
 def nothing_left(case):
     before = set(case.engine.mounts())
     code = case.run("true")

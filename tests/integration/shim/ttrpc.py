@@ -99,9 +99,12 @@ class Client:
         status = fields(response.get(1, [b""])[0])
         return stream, status.get(1, [0])[0], response.get(2, [b""])[0]
 
+    def send(self, method, payload, **options):
+        self.stream += 2
+        self.send_frame(self.stream, request(method, payload, **options))
+
     def call(self, method, *arguments, **options):
         """(code, payload)"""
-        self.stream += 2
-        self.send_frame(self.stream, request(method, message(*arguments), **options))
+        self.send(method, message(*arguments), **options)
         answer = self.receive()
         return None if answer is None else answer[1:]
