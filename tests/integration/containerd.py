@@ -2,8 +2,10 @@
 """Debian's containerd with litebox and with runc as its runtime, by ctr and by the Kubernetes runtime interface, side by side:
 what a user sees must be the same.
 
-    containerd.py --litebox BUILD/litebox --make-rootfs packaging/make-rootfs [--only TEXT...]
+    containerd.py --litebox BUILD/litebox --make-rootfs packaging/make-rootfs [--shim BUILD/containerd-shim-litebox-v2] [--only TEXT...]
 
+With --shim, litebox's containers are those of its own shim, and only the rows of the Kubernetes interface are done: shim/ctr.py
+has those of ctr.
 Starts a daemon of its own, in mount and network namespaces of its own, and ends it. Needs root.
 """
 import argparse
@@ -25,8 +27,8 @@ import engine_rows
 
 
 class Daemon:
-    def __init__(self, directory, programs):
-        self.directory = directory
+    def __init__(self, directory, programs, shim):
+        self.directory, self.shim = directory, shim
         self.address = directory / "containerd.sock"
         networks = directory / "networks"
         networks.mkdir()
@@ -36,12 +38,7 @@ class Daemon:
                  "ipam": {"type": "host-local", "dataDir": str(directory / "addresses"),
                           "ranges": [[{"subnet": "10.77.0.0/16"}]], "routes": [{"dst": "0.0.0.0/0"}]}},
                 {"type": "portmap", "capabilities": {"portMappings": True}}]}))
-        runtimes = "".join(f"""
-[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.{name}]
-  runtime_type = "io.containerd.runc.v2"
-  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.{name}.options]
-    BinaryName = "{program}"
-""" for name, program in programs.items())
+        runtimes = "".join(self.runtime(name, program) for name, program in programs.items())
         (directory / "config.toml").write_text(f"""
 version = 2
 root = "{directory}/root"
@@ -63,14 +60,28 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
 {runtimes}""")
         self.namespace = engine_rows.Namespace()
         self.log = open(directory / "log", "wb")
-        self.process = subprocess.Popen(self.namespace.enter("containerd", "--config", f"{directory}/config.toml"),
-                                        stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, start_new_session=True)
+        self.process = None
         self.cri = cri_client.Client(self.address, self.namespace.connect)
+        self.start()
+
+    def runtime(self, name, program):
+        table = f'plugins."io.containerd.grpc.v1.cri".containerd.runtimes.{name}'
+        if name == "litebox" and self.shim is not None:
+            return f'[{table}]\n  runtime_type = "io.containerd.litebox.v2"\n'
+        return f'[{table}]\n  runtime_type = "io.containerd.runc.v2"\n  [{table}.options]\n    BinaryName = "{program}"\n'
+
+    def start(self):
+        environment = dict(os.environ)
+        if self.shim is not None:
+            environment["PATH"] = f"{self.shim.resolve().parent}:{os.environ['PATH']}"
+        self.process = subprocess.Popen(
+            self.namespace.enter("containerd", "--config", f"{self.directory}/config.toml"), env=environment,
+            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, start_new_session=True)
         for _ in range(240):
             if self.ctr("version").returncode == 0 and self.answers():
                 return
             time.sleep(0.25)
-        raise engine_rows.Different("containerd does not come up: " + (directory / "log").read_text(errors="replace")[-3000:])
+        raise engine_rows.Different("containerd does not come up: " + (self.directory / "log").read_text(errors="replace")[-3000:])
 
     def answers(self):
         try:
@@ -80,6 +91,11 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
 
     def ctr(self, *args, **options):
         return engine_rows.run(self.namespace.enter("ctr", "-a", self.address, *map(str, args)), **options)
+
+    def kill(self):
+        """Not its containers."""
+        self.process.kill()
+        self.process.wait()
 
     def close(self):
         self.process.send_signal(signal.SIGTERM)
@@ -132,6 +148,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--litebox", required=True, type=pathlib.Path)
     parser.add_argument("--make-rootfs", required=True, type=pathlib.Path)
+    parser.add_argument("--shim", type=pathlib.Path)
     parser.add_argument("--only", nargs="*", help="the rows whose title contains one of these")
     options = parser.parse_args()
     engine_rows.end_in_order()
@@ -143,14 +160,17 @@ def main():
         try:
             subprocess.run([options.make_rootfs, "busybox", directory / "busybox"], check=True)
             save_image(directory / "busybox", directory / "image.tar")
-            daemon = Daemon(directory, programs)
+            daemon = Daemon(directory, programs, options.shim)
             for namespace in ("default", "k8s.io"):
                 imported = daemon.ctr("-n", namespace, "images", "import", directory / "image.tar")
                 if imported.returncode != 0:
                     raise engine_rows.Different("ctr images import: " + imported.stderr)
             engines = [Containerd(daemon, name, program) for name, program in programs.items()]
-            failures = engine_rows.compare("containerd", containerd_rows.ROWS, *engines, only=options.only)
+            failures = 0
+            if options.shim is None:
+                failures += engine_rows.compare("containerd", containerd_rows.ROWS, *engines, only=options.only)
             failures += engine_rows.compare("CRI", cri_rows.ROWS, *engines, only=options.only)
+            failures += engine_rows.compare("CRI", cri_rows.ALONE, *engines, only=options.only, together=False)
         finally:
             if daemon is not None:
                 daemon.close()

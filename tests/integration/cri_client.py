@@ -48,6 +48,11 @@ MESSAGES = {
     "RemoveContainer": {"container_id": 1},
     "ContainerStatus": {"container_id": 1},
     "ContainerStats": {"container_id": 1},
+    "PodSandboxStats": {"pod_sandbox_id": 1},
+    "ContainerFilter": {"pod_sandbox_id": 3},
+    "ListContainers": {"filter": (1, "ContainerFilter")},
+    "ReopenContainerLog": {"container_id": 1},
+    "PortForward": {"pod_sandbox_id": 1, "port": 2},
     "UpdateContainerResources": {"container_id": 1, "linux": (2, "Resources")},
     "ExecSync": {"container_id": 1, "cmd": 2, "timeout": 3},
     "Exec": {"container_id": 1, "cmd": 2, "tty": 3, "stdin": 4, "stdout": 5, "stderr": 6},
@@ -155,8 +160,8 @@ class Client:
                 raise RpcError(f"{method}: {urllib.parse.unquote(seen.get('grpc-message', str(seen)))}")
             return decode(answer.read_bytes()[5:])
 
-    def stream(self, method, **members):
-        return WebSocket(self.call(method, **members)[1][0].decode(), self.connect)
+    def stream(self, method, query="", **members):
+        return WebSocket(self.call(method, **members)[1][0].decode() + query, self.connect)
 
 
 class WebSocket:

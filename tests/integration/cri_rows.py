@@ -1,6 +1,8 @@
 """What Kubernetes does with containerd, row by row (engine_rows.py says how the rows are compared)."""
 import copy
 import itertools
+import json
+import time
 
 import containerd_rows
 import cri_client
@@ -57,6 +59,11 @@ class Container:
         """The state, the exit status, the reason."""
         status = self.cri.call("ContainerStatus", container_id=self.id)
         return pick(status, 1, 3), pick(status, 1, 7), pick(status, 1, 10, default=b"").decode()
+
+    def times(self):
+        """Of its creation, its start and its end."""
+        status = self.cri.call("ContainerStatus", container_id=self.id)
+        return [pick(status, 1, number) for number in (4, 5, 6)]
 
     def finish(self):
         wait_until(lambda: self.status()[0] == EXITED, "the end")
@@ -215,6 +222,107 @@ def missing_program(engine):
             return "executable file not found" in str(failure)
 
 
+def life(engine):
+    """An init container, then two containers, one of which ends and is made again."""
+    volume = engine.directory / f"volume{next(numbers)}"
+    volume.mkdir()
+    message = volume / "message"
+    message.write_text("")
+    shared = {"mounts": [{"container_path": "/data", "host_path": str(volume)},
+                         {"container_path": "/dev/termination-log", "host_path": str(message)}]}
+    with Pod(engine) as pod:
+        first = pod.container("sh", "-c", "echo prepared >/data/file; echo done >/dev/termination-log", **shared).start()
+        seen = [first.finish(), message.read_text()]
+        server = pod.container("sh", "-c", "cat /data/file; trap 'exit 0' TERM; while :; do sleep 0.1; done", **shared).start()
+        worker = pod.container("sh", "-c", "echo working; echo broken >/dev/termination-log; exit 3", **shared).start()
+        seen += [worker.finish(), message.read_text(), server.exec("cat", "/data/file")]
+        again = pod.container("sh", "-c", "echo working again; sleep 1000", metadata={"name": "worker", "attempt": 1}, **shared).start()
+        wait_until(again.output, "the second attempt")
+        created, started, ended = worker.times()
+        seen += [0 < created < started, ended > created, again.times()[2], again.output(), states(pod)]
+        pod.cri.call("StopContainer", container_id=server.id, timeout=20)
+        pod.cri.call("RemoveContainer", container_id=worker.id)
+        seen += [server.status(), server.output(), states(pod)]
+        pod.cri.call("StopPodSandbox", pod_sandbox_id=pod.id)
+        return seen, again.status(), pod.state(), states(pod)
+
+
+def states(pod):
+    """How many containers of the pod are in each state."""
+    answer = pod.cri.call("ListContainers", filter={"pod_sandbox_id": pod.id})
+    found = [pick(cri_client.decode(container), 6) for container in answer.get(1, [])]
+    return sorted((state, found.count(state)) for state in set(found))
+
+
+def port_forwarded(engine):
+    with Pod(engine) as pod:
+        server = pod.container("sh", "-c", "echo content >/index; while :; do nc -l -p 8081 -e cat /index; done").start()
+        wait_until(lambda: server.exec("sh", "-c", "ps -o args | grep -q 'nc [-]l'")[0] == 0, "the server")
+        stream = engine.cri.stream("PortForward", query="?port=8081", pod_sandbox_id=pod.id, port=8081)
+        # The first two bytes of each channel are the port.
+        return sorted(stream.read_all().items())
+
+
+def terminal_resized(engine):
+    with Pod(engine) as pod:
+        container = pod.container("sleep", "1000").start()
+        script = "while [ \"$(stty size 2>/dev/null)\" != '44 111' ]; do sleep 0.1; done; echo seen"
+        stream = engine.cri.stream("Exec", container_id=container.id, cmd=["sh", "-c", script], stdin=True, stdout=True, tty=True)
+        stream.send(4, json.dumps({"Width": 111, "Height": 44}).encode())
+        return stream.read_all().get(1)
+
+
+def attached_to_a_terminal(engine):
+    with Pod(engine) as pod:
+        container = pod.container("sh", "-c", "test -t 0 && read x && echo got $x; sleep 1; exit 4", tty=True, stdin=True).start()
+        stream = engine.cri.stream("Attach", container_id=container.id, stdin=True, stdout=True, tty=True)
+        stream.send(0, b"word\n")
+        return stream.read_all().get(1), container.finish()
+
+
+def log_reopened(engine):
+    with Pod(engine) as pod:
+        container = pod.container("sh", "-c", "i=0; while :; do echo $i; i=$((i+1)); sleep 0.1; done").start()
+        wait_until(container.output, "output")
+        rotated = container.log.rename(container.log.with_suffix(".1"))
+        pod.cri.call("ReopenContainerLog", container_id=container.id)
+        wait_until(container.output, "output in the new log")
+        pod.cri.call("StopContainer", container_id=container.id, timeout=0)
+        old, container.log = container.log, rotated
+        numbers_seen = container.output()
+        container.log = old
+        numbers_seen += container.output()
+        return numbers_seen == [str(i) for i in range(len(numbers_seen))], container.status()
+
+
+def pod_measured(engine):
+    with Pod(engine) as pod:
+        pod.container("sleep", "1000").start()
+        stats = engine.cri.call("PodSandboxStats", pod_sandbox_id=pod.id)
+        # PodSandboxStats: linux = 2, in it cpu, memory, network, process and the containers.
+        return [pick(stats, 1, 2, 1, 2, 1) > 0, pick(stats, 1, 2, 2, 4, 1) > 0, pick(stats, 1, 2, 3, 2, 1, default=b""),
+                len(cri_client.decode(pick(stats, 1, 2, default=b"")).get(5, []))]
+
+
+def daemon_restarted(engine):
+    """Output, exits and streams over a containerd that is killed."""
+    with Pod(engine) as pod:
+        printer = pod.container("sh", "-c", "i=0; while :; do echo $i; i=$((i+1)); sleep 0.05; done").start()
+        brief = pod.container("sh", "-c", "sleep 1; echo last words; exit 6").start()
+        wait_until(printer.output, "output")
+        engine.daemon.kill()
+        time.sleep(1.5)
+        engine.daemon.start()
+        count = len(printer.output())
+        wait_until(lambda: len(printer.output()) > count + 5, "more output")
+        seen = [printer.status(), brief.finish(), printer.exec("echo", "inside"), pod.state()]
+        stream = engine.cri.stream("Exec", container_id=printer.id, cmd=["echo", "streamed"], stdout=True, stderr=True)
+        seen.append(stream.read_all().get(1))
+        pod.cri.call("StopContainer", container_id=printer.id, timeout=0)
+        lines = printer.output()
+        return seen, printer.status(), lines == [str(i) for i in range(len(lines))]
+
+
 CAPABILITIES = "grep -E 'Cap(Inh|Prm|Eff|Bnd)' /proc/self/status"
 
 ROWS = {
@@ -249,4 +357,16 @@ ROWS = {
     "update": updated,
     "stats": measured,
     "out of memory": out_of_memory,
+    "life of a pod": life,
+    "port forward": port_forwarded,
+    "terminal of an exec resized": terminal_resized,
+    "attach to a terminal": attached_to_a_terminal,
+    "log reopened": log_reopened,
+    "stats of a pod": pod_measured,
+    "processes of the host": script("cat /proc/1/comm", namespaces={"pid": 2}),
+}
+
+# Those that restart the daemon.
+ALONE = {
+    "restart of containerd": daemon_restarted,
 }

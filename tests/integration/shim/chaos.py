@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Five containers, and something killed with SIGKILL at a random moment, again and again: containerd, a shim, a keeper or a monitor.
+All the while, commands are executed in them, and other containers are made, ended and deleted.
 
     chaos.py --shim BUILD/containerd-shim-litebox-v2 --make-rootfs packaging/make-rootfs [--rounds N] [--seed N]
 
 After each round: who was not hit still runs and prints on; who was hit has ended, with exactly one exit event; it can be deleted
-and leaves no process, mount, cgroup or state; and a new container takes its place. Needs root.
+and leaves no process, mount, cgroup or state; and a new container takes its place. In the end nothing is left of any other
+container either. Needs root.
 """
 import argparse
 import json
@@ -48,6 +50,48 @@ class Exits(threading.Thread):
         self.ended = True
         self.process.kill()
         self.join()
+
+
+class Traffic(threading.Thread):
+    """Commands in random containers, and containers that come and go. What meets a kill may fail; nothing may stay of it."""
+
+    def __init__(self, engine, containers, dice):
+        super().__init__(daemon=True)
+        self.engine, self.containers, self.dice, self.ended = engine, containers, dice, False
+        self.made, self.execs, self.failed, self.wrong = [], 0, 0, []
+
+    def run(self):
+        while not self.ended:
+            if self.dice.random() < 0.7:
+                self.execute(self.dice.choice(list(self.containers)).id)
+            else:
+                self.make()
+
+    def execute(self, container):
+        self.execs += 1
+        done = self.engine.ctr("tasks", "exec", "--exec-id", f"e{self.execs}", container, "sh", "-c", "echo inside; exit 5")
+        if done.returncode != 5:
+            self.failed += 1
+        elif done.stdout != "inside\n":
+            self.wrong.append((container, done))
+
+    def make(self):
+        name = f"passing-{len(self.made)}"
+        self.made.append(name)
+        done = self.engine.ctr("run", "--rm", "--runtime", RUNTIMES["litebox"], IMAGE, name, "sh", "-c", "sleep 0.2; exit 6")
+        self.failed += done.returncode != 6
+
+    def stop(self):
+        self.ended = True
+        self.join()
+        assert not self.wrong, self.wrong
+        for name in self.made:
+            self.engine.ctr("tasks", "delete", "-f", name)
+            self.engine.ctr("containers", "delete", name)
+        root = pathlib.Path("/run/containerd/litebox") / self.engine.namespace
+        names = [name for name in self.made if (root / name).exists()]
+        assert not names, f"state of {names}"
+        print(f"{self.execs} commands and {len(self.made)} other containers, of which {self.failed} met a kill", flush=True)
 
 
 class Container:
@@ -109,6 +153,7 @@ def main():
     dice = random.Random(options.seed)
     engine = Containerd(options.shim)
     exits = Exits(engine)
+    traffic = None
     try:
         root = engine.directory / "busybox"
         subprocess.run([options.make_rootfs, "busybox", root], check=True)
@@ -116,6 +161,8 @@ def main():
         exits.start()
         containers = [Container(engine, f"chaos-{i}") for i in range(CONTAINERS)]
         made = CONTAINERS
+        traffic = Traffic(engine, containers, random.Random(options.seed + 1))
+        traffic.start()
         for number in range(options.rounds):
             begin = time.monotonic()
             kind = ("containerd", "shim", "keeper", "monitor")[number % 4]
@@ -131,8 +178,8 @@ def main():
             else:
                 counted = exits
             if kind != "containerd":
-                victim.check_gone(counted)
                 containers.remove(victim)
+                victim.check_gone(counted)
             for container in containers:
                 container.check_alive()
             if kind != "containerd":
@@ -140,13 +187,17 @@ def main():
                 made += 1
             print(f"round {number + 1}: {kind} of {victim.id} killed{'' if counted else ', and containerd'}: "
                   f"{time.monotonic() - begin:.1f} s", flush=True)
+        traffic.stop()
         for container in containers:
             twice = {name: count for name, count in exits.counts.items() if count > 1}
             assert not twice, f"exits reported more than once: {twice}"
             engine.ctr("tasks", "kill", "-s", "SIGKILL", container.id)
             container.check_gone(exits)
         wait_for(lambda: not engine.leftovers(), "every shim to end", 30, engine.leftovers)
+        wait_for(lambda: not [m for m in engine.mounts() if "/rootfs" in m], "every mount to go", 30, engine.mounts)
     finally:
+        if traffic is not None:
+            traffic.ended = True
         if exits.is_alive():
             exits.stop()
         engine.close()
