@@ -1,69 +1,36 @@
 #!/usr/bin/env python3
-"""Real software inside, natively in a chroot and in a container: installs fifty Debian packages, and runs a database through a
-crash. Takes minutes, and a Debian mirror the first time: run by hand, or in ctest with -DLITEBOX_SOFTWARE_TESTS=ON.
+"""Real software inside, natively in a chroot and in a container: what it prints, leaves and remembers must be the same.
 
-    software.py --litebox BUILD/litebox --make-rootfs packaging/make-rootfs --as root|user
+    software.py --litebox BUILD/litebox --make-rootfs packaging/make-rootfs --as root|user [--full] [--only ROW ...] [--in DIRECTORY]
+
+Without --full: what a Debian tree has, in small amounts; a matter of seconds, and part of ctest. With --full, every row of
+software_rows.py in trees with servers, compilers and package managers: fifty packages installed from a local repository, accounts
+with sudo, git, PostgreSQL through a crash, redis, nginx, sqlite, cmake, npm, pip, rsync, tar, cpio, a copy of /. That takes half an
+hour, and a Debian mirror the first time: run by hand, or in ctest with -DLITEBOX_SOFTWARE_TESTS=ON. The last lines tell each row's
+times. --in keeps the trees in a directory, to run a row again.
 
 Needs root: for the chroot, and to become the user.
 """
 import argparse
+import difflib
 import json
 import os
 import pathlib
 import pwd
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 
+import software_rows
+
 CAPABILITIES = ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FSETID", "CAP_FOWNER", "CAP_MKNOD", "CAP_SETGID", "CAP_SETUID",
                 "CAP_SETFCAP", "CAP_SETPCAP", "CAP_SYS_CHROOT", "CAP_KILL", "CAP_AUDIT_WRITE"]
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-# With maintainer scripts that make users, run triggers, write alternatives and caches.
-PACKAGES = """adduser apt-utils bc bind9-host bsdextrautils bzip2 cpio cron curl debconf-utils dialog dnsutils ed file
-fonts-dejavu-core gettext-base git gnupg groff-base iputils-ping jq less lsb-release lsof man-db mc mime-support nano
-netcat-openbsd nginx-light openssl patch perl psmisc python3-pip redis-server rsync screen sqlite3 ssl-cert strace sudo
-tcpdump time tmux tree unzip vim-tiny wget whois xz-utils zip zsh""".split()
-
-INSTALL = f"""
-export DEBIAN_FRONTEND=noninteractive
-apt-get install -y --no-download --no-install-recommends {' '.join(PACKAGES)} > /tmp/install.log 2>&1 || tail -40 /tmp/install.log
-dpkg --audit; dpkg --verify 2>&1 | grep -v '/usr/share/\\(man\\|doc\\|locale\\|info\\)' | sort
-dpkg-query --show --showformat '${{Package}} ${{Version}} ${{db:Status-Status}}\\n' | sort
-getent passwd | sort; getent group | cut -d: -f1,3 | sort
-find / -xdev \\( -path /proc -o -path /sys -o -path /dev -o -path /tmp \\) -prune -o -printf '%p %y %m %U %G %l\\n' |
-  grep -v '^/var/\\(cache\\|log\\)\\|^/etc/ssl\\|__pycache__\\|\\.pyc' | sort | md5sum
-"""
-
-DATABASE = """
-cd /tmp
-export PATH=$PATH:$(echo /usr/lib/postgresql/*/bin) PGDATA=/tmp/data LC_ALL=C
-initdb --auth=trust > /tmp/initdb.log 2>&1 || tail -20 /tmp/initdb.log
-echo "unix_socket_directories = '/tmp'" >> $PGDATA/postgresql.conf
-echo "listen_addresses = ''" >> $PGDATA/postgresql.conf
-export PGHOST=/tmp
-pg_ctl -w -t 120 -l /tmp/log start > /dev/null || tail /tmp/log
-createdb bench
-pgbench -q -i -s 2 bench > /dev/null 2>&1; echo initialised $?
-pgbench -n -c 4 -j 2 -T 8 bench > /tmp/pgbench.log 2>&1; echo ran $?
-grep tps /tmp/pgbench.log >&2
-grep -c 'could not open shared memory\\|FATAL' /tmp/log
-(pgbench -n -c 4 -T 20 bench > /dev/null 2>&1; true) &
-sleep 2
-kill -9 $(head -1 $PGDATA/postmaster.pid)
-wait
-for i in $(seq 100); do pgrep -x postgres > /dev/null || break; sleep 0.2; done
-pg_ctl -w -t 120 -l /tmp/log start > /dev/null || tail /tmp/log
-grep -c 'database system was not properly shut down; automatic recovery in progress' /tmp/log
-psql -At bench -c 'select count(*) from pgbench_accounts'
-psql -At bench -c 'select (select sum(abalance) from pgbench_accounts) = (select sum(tbalance) from pgbench_tellers),
-  (select sum(abalance) from pgbench_accounts) = (select sum(bbalance) from pgbench_branches),
-  (select sum(abalance) from pgbench_accounts) = (select coalesce(sum(delta), 0) from pgbench_history)'
-psql -At bench -c 'select mode from (select 1 as mode) as t'
-pg_ctl -m fast stop > /dev/null; echo stopped $?
-"""
+DEVICES = "null 3", "zero 5", "full 7", "random 8", "urandom 9"
+PATIENCE = 1800
 
 
 class Failure(Exception):
@@ -75,99 +42,144 @@ def check(condition, text):
         raise Failure(text)
 
 
-def user_of(root, name):
-    for line in (root / "etc/passwd").read_text().splitlines():
-        fields = line.split(":")
-        if fields[0] == name:
-            return int(fields[2])
-    raise Failure(f"the tree has no user {name}")
-
-
-def natively(root, user, script):
-    # In a mount namespace: nothing of the host is ever mounted where files are removed later.
-    enter = ('mount -t proc proc "$0/proc" && mount -t tmpfs tmpfs "$0/dev" && mkdir "$0/dev/shm" && chmod 1777 "$0/dev/shm" && '
-             'for d in "null 3" "zero 5" "full 7" "random 8" "urandom 9"; do mknod -m 666 "$0/dev/${d% *}" c 1 "${d#* }"; done && '
-             'ln -s /proc/self/fd "$0/dev/fd" && exec chroot --userspec="$1:$1" --groups= "$0" /bin/bash -c "$2"')
-    return subprocess.run(["unshare", "--mount", "--pid", "--ipc", "--fork", "/bin/bash", "-c", enter, str(root), str(user), script],
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          env={"PATH": PATH, "HOME": "/tmp"}, text=True, timeout=1800, check=False)
-
-
-def confined(options, bundle, user, script, host_user):
-    config = {
-        "ociVersion": "1.0.2",
-        "process": {"user": {"uid": user, "gid": user}, "args": ["/bin/bash", "-c", script],
-                    "env": [f"PATH={PATH}", "HOME=/tmp"], "cwd": "/",
-                    "capabilities": {kind: CAPABILITIES if user == 0 else [] for kind in ("bounding", "effective", "permitted")}},
-        "root": {"path": "rootfs"},
-        "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"},
-                   {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"]},
-                   {"destination": "/dev/pts", "type": "devpts", "source": "devpts"},
-                   {"destination": "/dev/shm", "type": "tmpfs", "source": "shm", "options": ["mode=1777"]}],
-        "linux": {"namespaces": [{"type": kind} for kind in ("pid", "mount", "ipc", "uts")]},
-    }
-    (bundle / "config.json").write_text(json.dumps(config))
-
-    def become():
-        if host_user != 0:
-            os.setgroups([])
-            os.setgid(host_user)
-            os.setuid(host_user)
-
-    name = f"software-{os.getpid()}-{time.monotonic_ns()}"
-    command = [str(options.litebox), "--root", str(bundle / "state")]
-    environment = {**os.environ, "XDG_RUNTIME_DIR": str(bundle), "HOME": str(bundle)}
+def run(command, environment, **options):
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               errors="backslashreplace", env=environment, **options)
     try:
-        return subprocess.run([*command, "run", "--bundle", str(bundle), name], preexec_fn=become, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, timeout=1800,
-                              check=False)
-    finally:
-        subprocess.run([*command, "delete", "--force", name], preexec_fn=become, env=environment, stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL, timeout=120, check=False)
+        return process.communicate(timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.terminate()  # unshare and litebox take what they started with them
+        return process.communicate()[0] + "\ntoo slow\n", ""
 
 
-def compare(options, directory, variant, user_name, script, prepare=None):
-    host_user = 0 if options.who == "root" else pwd.getpwnam("nobody").pw_uid
-    results = {}
-    for side, owner in (("native", 0), ("litebox", host_user)):
-        bundle = directory / f"{variant}-{side}"
-        bundle.mkdir()
-        bundle.chmod(0o755)
-        root = bundle / "rootfs"
-        subprocess.run([str(options.make_rootfs), variant, str(root), str(owner)], check=True, timeout=1800)
-        if prepare is not None:
-            prepare(root, owner)
-        os.chown(bundle, owner, owner)
-        user = user_of(root, user_name)
+class Native:
+    """A chroot in namespaces of its own: nothing of the host is ever mounted where files are removed later."""
+
+    def __init__(self, directory):
+        self.root, self.owner = directory / "rootfs", 0
+
+    def run(self, script, environment):
+        nodes = " && ".join(f'mknod -m 666 "$0/dev/{device.split()[0]}" c 1 {device.split()[1]}' for device in DEVICES)
+        bounds = "-all," + ",".join("+" + name[4:].lower() for name in CAPABILITIES)
+        enter = (f'hostname software && mount -t proc proc "$0/proc" && mount -t tmpfs -o mode=755 tmpfs "$0/dev" && '
+                 f'mkdir "$0/dev/shm" "$0/dev/pts" && mount -t tmpfs -o mode=1777 shm "$0/dev/shm" && '
+                 f'mount -t devpts -o newinstance,ptmxmode=0666,mode=620,gid=5 devpts "$0/dev/pts" && '
+                 f'ln -s pts/ptmx "$0/dev/ptmx" && mknod -m 666 "$0/dev/tty" c 5 0 && {nodes} && ln -s /proc/self/fd "$0/dev/fd" && '
+                 f'exec setpriv --bounding-set={bounds} setsid chroot --groups= "$0" /bin/bash -c "$1"')
+        return run(["unshare", "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child", "/bin/bash", "-c", enter, str(self.root),
+                    script], {"PATH": PATH, "HOME": "/root", **environment})
+
+
+class Contained:
+    def __init__(self, directory, litebox, user):
+        self.directory, self.litebox, self.root = directory, litebox, directory / "rootfs"
+        self.owner = user.pw_uid if user else 0
+        self.become = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
+
+    def run(self, script, environment):
+        config = {
+            "ociVersion": "1.0.2",
+            "hostname": "software",
+            "process": {"user": {"uid": 0, "gid": 0}, "args": ["/bin/bash", "-c", script], "cwd": "/",
+                        "env": [f"{name}={value}" for name, value in {"PATH": PATH, "HOME": "/root", **environment}.items()],
+                        "capabilities": {kind: CAPABILITIES for kind in ("bounding", "effective", "permitted")}},
+            "root": {"path": "rootfs"},
+            "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"},
+                       {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"]},
+                       {"destination": "/dev/pts", "type": "devpts", "source": "devpts", "options": ["mode=0620", "gid=5"]},
+                       {"destination": "/dev/shm", "type": "tmpfs", "source": "shm", "options": ["mode=1777"]}],
+            "linux": {"namespaces": [{"type": kind} for kind in ("pid", "mount", "ipc", "uts")]},
+        }
+        (self.directory / "config.json").write_text(json.dumps(config))
+        os.chown(self.directory, self.owner, self.owner)
+        name = f"software-{os.getpid()}-{time.monotonic_ns()}"
+        command = [str(self.litebox), "--root", str(self.directory / "state")]
+        host = {**os.environ, "XDG_RUNTIME_DIR": str(self.directory), "HOME": str(self.directory)}
+        try:
+            return run([*command, "run", "--bundle", str(self.directory), name], host, **self.become)
+        finally:
+            subprocess.run([*command, "delete", "--force", name], env=host, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                           timeout=120, check=False, **self.become)
+
+
+class Test:
+    def __init__(self, options, directory, user):
+        self.options, self.directory, self.user, self.trees = options, directory, user, {}
+        litebox = directory / "litebox"  # the build may lie where only root may look
+        litebox.unlink(missing_ok=True)
+        shutil.copy(options.litebox, litebox)
+        self.litebox = litebox
+
+    def sides(self, variant):
+        if variant not in self.trees:
+            sides = []
+            for side in ("native", "root" if self.user is None else "user"):
+                directory = self.directory / f"{variant}-{side}"
+                directory.mkdir(exist_ok=True)
+                directory.chmod(0o755)
+                sides.append(Native(directory) if side == "native" else Contained(directory, self.litebox, self.user))
+                subprocess.run([str(self.options.make_rootfs), variant, str(sides[-1].root), str(sides[-1].owner)], check=True,
+                               timeout=PATIENCE)
+            self.trees[variant] = sides
+        return self.trees[variant]
+
+    def compare(self, name, row):
+        environment = row.environment(self.options.full)
+        outputs, times = [], []
+        for side in self.sides(row.trees[1 if self.options.full else 0]):
+            seen = self.seen(name, side, row.script, environment)
+            outputs.append(seen["output"].splitlines())
+            times.append(seen["time"])
+            print(f"{name}: {'natively' if len(times) == 1 else 'in litebox'} {times[-1]:.1f} s, {len(outputs[-1])} lines"
+                  f" {seen['errors'].strip()[-600:]}", flush=True)
+        native, inside = outputs
+        check(native == inside, f"{name}: natively (-) and in litebox (+):\n" +
+              "\n".join(line for line in list(difflib.unified_diff(native, inside, n=1, lineterm=""))[2:60]))
+        check(native, f"{name}: nothing was done")
+        check(not any(line.startswith(("FAILED: ", "in vain: ")) for line in native), f"{name}: fails natively, too")
+        return times
+
+    def seen(self, name, side, script, environment):
+        """What a row prints on a side, and its time. What a kept directory knows of the native side is not done again."""
+        kept = side.root.parent / f"{re.sub('[^a-z]+', '-', name)}.json"
+        asked = [script, environment]
+        if self.options.keep and isinstance(side, Native) and kept.exists():
+            known = json.loads(kept.read_text())
+            if known["asked"] == asked:
+                return known
+        if name == "packages":
+            repository(side)
         begin = time.monotonic()
-        done = natively(root, user, script) if side == "native" else confined(options, bundle, user, script, owner)
-        results[side] = (done.stdout, time.monotonic() - begin)
-        print(f"{variant} {side}: {results[side][1]:.1f} s {done.stderr.strip()[-300:]}", flush=True)
-    native, inside = results["native"][0].splitlines(), results["litebox"][0].splitlines()
-    different = [f"- {line}" for line in native if line not in inside] + [f"+ {line}" for line in inside if line not in native]
-    check(native == inside, f"{variant}: native and litebox differ:\n" + "\n".join(different[:40]))
-    check(native, f"{variant}: nothing was done")
+        output, errors = side.run(script, environment)
+        found = {"asked": asked, "output": output, "errors": errors, "time": time.monotonic() - begin}
+        if self.options.keep:
+            kept.write_text(json.dumps(found))
+        return found
 
 
-def download(cache):
-    """The packages and what they need, once, as apt has them: the archives and the lists."""
-    def prepare(root, owner):
-        if not cache.exists():
-            partial = cache.with_suffix(".partial")
-            shutil.rmtree(partial, ignore_errors=True)
-            (partial / "archives/partial").mkdir(parents=True)
-            (partial / "lists").mkdir()
-            options = ["-o", f"Dir={root}", "-o", f"Dir::State::status={root}/var/lib/dpkg/status",
-                       "-o", f"Dir::State::Lists={partial}/lists", "-o", f"Dir::Cache::Archives={partial}/archives",
-                       "-o", "APT::Sandbox::User=root", "-o", "Dir::Etc::Trusted=/etc/apt/trusted.gpg",
-                       "-o", "Dir::Etc::TrustedParts=/etc/apt/trusted.gpg.d"]
-            for command in (["update"], ["install", "-y", "--download-only", "--no-install-recommends", *PACKAGES]):
-                subprocess.run(["apt-get", "-q", *options, *command], check=True, stdout=subprocess.DEVNULL, timeout=1800)
-            partial.rename(cache)
-        for name, place in (("archives", "var/cache/apt/archives"), ("lists", "var/lib/apt/lists")):
-            subprocess.run(["cp", "-r", f"{cache}/{name}/.", str(root / place)], check=True)
-            subprocess.run(["chown", "-R", f"{owner}:{owner}", str(root / place)], check=True)
-    return prepare
+def repository(side):
+    """A local repository, in the tree: the packages and what they need, downloaded once, with their index."""
+    cache = pathlib.Path(os.environ.get("LITEBOX_CACHE", pathlib.Path.home() / ".cache/litebox")) / "software-repository"
+    if not cache.exists():
+        partial = cache.with_suffix(".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        (partial / "archives/partial").mkdir(parents=True)
+        (partial / "lists").mkdir()
+        options = ["-o", f"Dir={side.root}", "-o", f"Dir::State::status={side.root}/var/lib/dpkg/status",
+                   "-o", f"Dir::State::Lists={partial}/lists", "-o", f"Dir::Cache::Archives={partial}/archives",
+                   "-o", "APT::Sandbox::User=root", "-o", "Dir::Etc::Trusted=/etc/apt/trusted.gpg",
+                   "-o", "Dir::Etc::TrustedParts=/etc/apt/trusted.gpg.d"]
+        for command in (["update"], ["install", "-y", "--download-only", "--no-install-recommends", *software_rows.PACKAGES]):
+            subprocess.run(["apt-get", "-q", *options, *command], check=True, stdout=subprocess.DEVNULL, timeout=PATIENCE)
+        shutil.rmtree(partial / "archives/partial")
+        shutil.rmtree(partial / "lists")
+        with open(partial / "archives/Packages", "wb") as index:
+            subprocess.run(["apt-ftparchive", "packages", "."], cwd=partial / "archives", stdout=index, check=True)
+        partial.rename(cache)
+    place = side.root / "srv/repository"
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.copytree(cache / "archives", place)
+    subprocess.run(["chown", "-R", f"{side.owner}:{side.owner}", str(place)], check=True)
 
 
 def main():
@@ -175,25 +187,32 @@ def main():
     parser.add_argument("--litebox", required=True, type=pathlib.Path)
     parser.add_argument("--make-rootfs", required=True, type=pathlib.Path)
     parser.add_argument("--as", dest="who", choices=["root", "user"], required=True)
-    parser.add_argument("--only", choices=["packages", "database"])
+    parser.add_argument("--full", action="store_true")
+    parser.add_argument("--only", nargs="*", choices=list(software_rows.ROWS), metavar="ROW")
+    parser.add_argument("--in", dest="keep", type=pathlib.Path, metavar="DIRECTORY")
     options = parser.parse_args()
-    check(os.geteuid() == 0, "needs root")
-    cache = pathlib.Path(os.environ.get("LITEBOX_CACHE", pathlib.Path.home() / ".cache/litebox"))
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="litebox-software-"))
+    if os.geteuid() != 0:
+        sys.exit("software.py: needs root, for the chroot and to become another user")
+    directory = options.keep or pathlib.Path(tempfile.mkdtemp(prefix="litebox-software-"))
+    directory.mkdir(exist_ok=True)
     directory.chmod(0o755)
+    failures, times = [], {}
     try:
-        shutil.copy(options.litebox, directory / "litebox")  # the build may lie where only root may look
-        options.litebox = directory / "litebox"
-        if options.only != "packages":
-            compare(options, directory, "database", "postgres", DATABASE)
-        if options.only != "database":
-            compare(options, directory, "debian", "root", INSTALL, download(cache / "software-packages"))
-    except Failure as failure:
-        print(f"FAILED: {failure}", file=sys.stderr)
-        return 1
+        test = Test(options, directory, pwd.getpwnam("nobody") if options.who == "user" else None)
+        for name, row in software_rows.ROWS.items():
+            if row.trees[1 if options.full else 0] is None or (options.only and name not in options.only):
+                continue
+            try:
+                times[name] = test.compare(name, row)
+            except Failure as failure:
+                failures.append(name)
+                print(f"FAILED: {failure}", file=sys.stderr, flush=True)
+        for name, (native, inside) in times.items():
+            print(f"same: {name}: natively {native:.1f} s, in litebox as {options.who} {inside:.1f} s")
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
-    return 0
+        if not options.keep:
+            subprocess.run(["rm", "-rf", "--one-file-system", directory], check=False)
+    return 1 if failures else 0
 
 
 if __name__ == "__main__":

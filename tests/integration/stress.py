@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Many of everything: forks, execs, threads, sessions, a fork bomb. Nothing of it stays in the monitor, and a container with
-thousands of processes dies quickly.
+"""Many of everything: forks, execs, threads, sessions, calls with paths, open files, watches, a fork bomb. Nothing of
+it stays in the monitor, and a container with thousands of processes dies quickly.
 
     stress.py --litebox BUILD/litebox --program BUILD/tests/programs/stress --as root|user [--full]
 
-With --full: 100,000 forks, 10,000 execs, 2,000 threads at a time, 1,000 sessions.
+With --full: 100,000 forks, 10,000 execs, 2,000 threads at a time, 1,000 sessions, 1,000,000 calls with paths,
+100,000 files open at a time, 10,000 inotify watches.
 """
 import argparse
 import json
@@ -17,8 +18,9 @@ import sys
 import tempfile
 import time
 
-SMALL = {"forks": 1500, "execs": 150, "threads": 300, "sessions": 100}
-FULL = {"forks": 100_000, "execs": 10_000, "threads": 2_000, "sessions": 1_000}
+SMALL = {"forks": 1500, "execs": 150, "threads": 300, "sessions": 100, "paths": 20_000, "files": 5_000, "watches": 500}
+FULL = {"forks": 100_000, "execs": 10_000, "threads": 2_000, "sessions": 1_000, "paths": 1_000_000, "files": 100_000,
+        "watches": 10_000}
 BOMB = 400  # processes at a time
 # What the monitor may have more of after each workload: what it keeps is bounded, and not by how much was done.
 EXTRA_DESCRIPTORS = 600  # its caches
