@@ -43,9 +43,9 @@ TaskProcess* Service::find_process(const Call& call, Container& container, const
   return process;
 }
 
-void Service::run(const Call& call, Operations::Work work, Operations::Completion done, bool undo) {
+void Service::run(const Call& call, const Operations::Work& work, Operations::Completion done, bool undo) {
   const auto timer = std::make_shared<std::optional<EventLoop::TimerKey>>();
-  const uint64_t number = operations_.start(std::move(work), [this, timer, done = std::move(done)](Outcome outcome) {
+  const uint64_t number = operations_.start(work, [this, timer, done = std::move(done)](Outcome outcome) {
     if (*timer) loop_.cancel(**timer);
     // Whatever the child has left behind is the shim's from here on; those of it that have ended are known before their start.
     completing_ = true;

@@ -72,7 +72,7 @@ class Service {
 
   // Runs `work` in a child, within the time that the caller gives; `undo` says whether the child is killed when that has
   // passed. `done` is called in any case.
-  void run(const Call& call, Operations::Work work, Operations::Completion done, bool undo = false);
+  void run(const Call& call, const Operations::Work& work, Operations::Completion done, bool undo = false);
 
   void start_init(const Call& call, const ContainerPtr& container);
   void start_exec(const Call& call, const ContainerPtr& container, TaskProcess& process);

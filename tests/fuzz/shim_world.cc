@@ -50,7 +50,7 @@ namespace litebox::containerd {
 
 // --- operation.h
 
-uint64_t Operations::start(Work /*work*/, Completion completion) {
+uint64_t Operations::start(const Work& /*work*/, Completion completion) {
   const uint64_t number = ++numbers_;
   running_[number].completion = std::move(completion);
   shim_world().operations.push_back({number, shim_world().next_pid++, false, [this, number](Outcome outcome) {
