@@ -40,7 +40,7 @@ void send(int socket, const std::string& message) { (void)::send(socket, message
 
 }  // namespace
 
-struct ControlServer::Message {
+struct ControlServer::Message {  // NOLINT(bugprone-exception-escape): json's moves assert, and do not throw
   json body;
   std::vector<Fd> descriptors;
 };

@@ -42,7 +42,7 @@ class Cache {
     uint64_t device, inode, size;
     int64_t changed_s, changed_ns, modified_s, modified_ns;
     Role role;
-    auto operator<=>(const Identity&) const = default;
+    auto operator<=>(const Identity&) const = default;  // NOLINT(modernize-use-nullptr): it means the compiler's own code
   };
 
   static Identity identity_of(const struct stat& status, Role role);

@@ -81,12 +81,14 @@ class Reply {
   Kind kind_;
 };
 
+// NOLINTBEGIN(bugprone-macro-parentheses): `target` may be a declaration
 // LITEBOX_OR_REPLY(auto path, call.path(0)): the value, or leaves the handler with the error as the guest's errno.
 #define LITEBOX_OR_REPLY(target, expression) LITEBOX_OR_REPLY_(LITEBOX_CONCAT(litebox_reply_, __LINE__), target, expression)
 #define LITEBOX_OR_REPLY_(temporary, target, expression)                            \
   auto temporary = (expression);                                                    \
   if (!temporary.ok()) return ::litebox::syscalls::Reply::error(temporary.error()); \
   target = std::move(temporary).value()
+// NOLINTEND(bugprone-macro-parentheses)
 #define LITEBOX_CHECK_REPLY(expression)                                 \
   do {                                                                  \
     if (auto litebox_check_ = (expression); !litebox_check_.ok()) {     \

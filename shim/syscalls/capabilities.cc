@@ -16,16 +16,9 @@ using kernel::CapabilitySets;
 
 // The number of 32-bit words of each set, or nothing for an unknown version: the caller is then told the newest one.
 std::optional<size_t> words_of(uint32_t version) {
-  switch (version) {
-    case _LINUX_CAPABILITY_VERSION_1:
-      return _LINUX_CAPABILITY_U32S_1;
-    case _LINUX_CAPABILITY_VERSION_2:
-      return _LINUX_CAPABILITY_U32S_2;
-    case _LINUX_CAPABILITY_VERSION_3:
-      return _LINUX_CAPABILITY_U32S_3;
-    default:
-      return {};
-  }
+  if (version == _LINUX_CAPABILITY_VERSION_1) return _LINUX_CAPABILITY_U32S_1;
+  if (version == _LINUX_CAPABILITY_VERSION_2 || version == _LINUX_CAPABILITY_VERSION_3) return _LINUX_CAPABILITY_U32S_3;
+  return std::nullopt;
 }
 
 Status tell_version(const Call& call) {

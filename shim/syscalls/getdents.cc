@@ -48,9 +48,9 @@ void pack(const rootfs::DirectoryEntry& entry, Layout layout, char* into, size_t
   std::memcpy(into, &header, kHeaderSize);
   if (layout == Layout::modern) {
     into[kHeaderSize] = static_cast<char>(entry.type);
-    std::memcpy(into + kHeaderSize + 1, entry.name.data(), entry.name.size());
+    std::copy(entry.name.begin(), entry.name.end(), into + kHeaderSize + 1);
   } else {
-    std::memcpy(into + kHeaderSize, entry.name.data(), entry.name.size());
+    std::copy(entry.name.begin(), entry.name.end(), into + kHeaderSize);
     into[size - 1] = static_cast<char>(entry.type);
   }
 }

@@ -1,6 +1,5 @@
-// Many of everything, in a container: stress wait | forks N | execs N | threads N | sessions N | paths N | files N | watches N |
-// bomb LIMIT | quit.
-// Prints "done N" when all of N have come and gone as they should.
+// Many of everything, in a container: stress wait | forks N | execs N | threads N | sessions N | paths N | files N | watches N
+// | bomb LIMIT | quit. Prints "done N" when all of N have come and gone as they should.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -152,7 +151,8 @@ static int watches(int count) {
     snprintf(name, sizeof name, "/watched/%d/file", i);
     const int file = open(name, O_CREAT | O_WRONLY, 0600);
     struct inotify_event event[8];
-    if (file < 0 || close(file) != 0 || read(fd, event, sizeof event) <= 0 || event[0].wd != i + 1 || unlink(name) != 0) return -1;
+    if (file < 0 || close(file) != 0 || read(fd, event, sizeof event) <= 0 || event[0].wd != i + 1 || unlink(name) != 0)
+      return -1;
   }
   for (int i = 0; i < done; ++i) {
     snprintf(name, sizeof name, "/watched/%d", i);
