@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/program_pages.h"
 #include "base/unix_socket.h"
 #include "runtime/control_client.h"
 #include "runtime/signals.h"
@@ -128,7 +129,7 @@ class KeeperLoop {
     }
     // Anything but a commitment is the end of the command that wanted the container.
     channel_.reset();
-    if (text == keeper_channel::kCommit) return;
+    if (text == keeper_channel::kCommit) return release_program_pages();  // nothing happens from here to the end
     kill_descendants();
     monitor_ended_ = true;
   }

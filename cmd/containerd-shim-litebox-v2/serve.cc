@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "base/program_pages.h"
 #include "cmd/containerd-shim-litebox-v2/actions.h"
 #include "runtime/containerd/publisher.h"
 #include "runtime/containerd/server.h"
@@ -48,8 +49,11 @@ class Shim {
 
   Status start() {
     LITEBOX_TRY(loop_.watch(signals_.descriptor(), EPOLLIN, [this](uint32_t /*events*/) { take_signals(); }));
-    // What one spell of activity has left of the heap goes back to the kernel.
-    loop_.on_quiet(kQuiet, [] { (void)malloc_trim(0); });
+    // What one spell of activity has left goes back to the kernel.
+    loop_.on_quiet(kQuiet, [] {
+      (void)malloc_trim(0);
+      release_program_pages();
+    });
     return server_.start();
   }
 

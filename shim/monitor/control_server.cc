@@ -1,6 +1,7 @@
 #include "shim/monitor/control_server.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -14,6 +15,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
+#include "base/program_pages.h"
 #include "oci/process_json.h"
 #include "shim/kernel/pidfd.h"
 #include "shim/kernel/signals.h"
@@ -26,6 +28,7 @@ namespace {
 using nlohmann::json;
 
 constexpr size_t kDescriptorLimit = 253;  // SCM_MAX_FD
+constexpr int kQuietMs = 500;             // after which what a command has needed is given back
 
 std::string success(json extra = json::object()) {
   extra["ok"] = true;
@@ -82,6 +85,7 @@ void ControlServer::init_executed() {
 
 int ControlServer::serve(Launched init, int keeper_pidfd, int first_pidfd) {
   init_ = std::move(init);
+  bool busy = true;
   while (true) {
     std::vector<pollfd> polled;
     polled.push_back({init_->pidfd.get(), POLLIN, 0});
@@ -93,7 +97,13 @@ int ControlServer::serve(Launched init, int keeper_pidfd, int first_pidfd) {
     for (const Connection& connection : connections_) polled.push_back({connection.socket.get(), POLLIN, 0});
     const size_t first_executed = polled.size();
     for (const Executed& executed : executed_) polled.push_back({executed.launched.pidfd.get(), POLLIN, 0});
-    if (::poll(polled.data(), polled.size(), -1) < 0) continue;
+    const int ready = ::poll(polled.data(), polled.size(), busy ? kQuietMs : -1);
+    if (ready < 0) continue;
+    busy = ready > 0;
+    if (!busy) {
+      (void)::malloc_trim(0);
+      release_program_pages();
+    }
 
     if (polled[1].revents != 0 || polled[4].revents != 0) (void)kernel::send_signal(init_->pidfd.get(), SIGKILL);
     if (polled[2].revents != 0) answer_starters();

@@ -70,7 +70,7 @@ class Answers final : public AnswerSink {
 
 const std::string& bundle() {
   static const std::string directory = [] {
-    std::string name = "/tmp/litebox-fuzz-XXXXXX";
+    std::string name = "/dev/shm/litebox-fuzz-XXXXXX";
     require(mkdtemp(name.data()) != nullptr);
     // Removed with everything in it when the fuzzer ends.
     static std::string kept;
