@@ -85,9 +85,9 @@ class ServerConnection final : public AnswerSink, public std::enable_shared_from
     if (frame.oversized) return send(frame.stream, {Code::resource_exhausted, "message is larger than 4 MiB"}, "");
     const auto type = static_cast<FrameType>(frame.type);
     if (type != FrameType::request) {
-      // Data for a stream that does not exist is answered; anything else has no meaning from a client.
-      if (type == FrameType::data) return send(frame.stream, {Code::invalid_argument, "no such stream"}, "");
-      return close();
+      // Data for a stream that does not exist is answered; anything else is left to what ttrpc may become.
+      if (type == FrameType::data) send(frame.stream, {Code::invalid_argument, "no such stream"}, "");
+      return;
     }
     if (frame.stream % 2 == 0) return send(frame.stream, {Code::invalid_argument, "stream id must be odd for clients"}, "");
     if (frame.stream <= last_stream_) {

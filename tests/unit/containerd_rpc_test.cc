@@ -192,13 +192,15 @@ TEST_F(ServerTest, RefusesWhatIsTooLargeOrBroken) {
   EXPECT_EQ(client.code_of_next(), 0);
 }
 
-TEST_F(ServerTest, EndsAConnectionThatSendsResponses) {
-  Client other(directory_.path());
+TEST_F(ServerTest, IgnoresFramesThatAreNoRequests) {
   Client client(directory_.path());
-  client.send(encode_frame(FrameType::response, 1, ""));
-  EXPECT_EQ(client.code_of_next(), -1);
-  other.send(request_frame(1, "echo"));
-  EXPECT_EQ(other.code_of_next(), 0);
+  client.send(encode_frame(FrameType::response, 1, "") + encode_frame(static_cast<FrameType>(77), 3, "body"));
+  client.send(request_frame(5, "echo"));
+  const auto response = client.receive();
+  ASSERT_TRUE(response);
+  EXPECT_EQ(response->first, 5U);
+  client.send(encode_frame(FrameType::data, 7, "body"));
+  EXPECT_EQ(client.code_of_next(), static_cast<int>(Code::invalid_argument));
 }
 
 TEST_F(ServerTest, BoundsTheCallsAtATime) {
