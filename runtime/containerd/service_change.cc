@@ -26,7 +26,9 @@ Status update(const std::string& root, const std::string& id, const std::string&
 }
 
 void resize_now(const TaskProcess& process, const Resize& request) {
-  if (process.phase == Phase::stopped) return request.responder.fail(Code::unknown, "cannot resize a stopped container");
+  if (!process.exec_id.empty() && process.phase == Phase::stopped) {
+    return request.responder.fail(Code::unknown, "cannot resize a stopped container");
+  }
   if (process.terminal && !process.terminal->finished()) {
     const Status resized = process.terminal->resize(request.columns, request.rows);
     if (!resized.ok()) return request.responder.fail(Code::unknown, resized.error().message());

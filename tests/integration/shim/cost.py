@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """What the shim of litebox costs beside runc's, through one containerd: memory of idle containers, and time of each step.
 
-    cost.py --shim BUILD/containerd-shim-litebox-v2 --make-rootfs packaging/make-rootfs [--rounds N] [--check]
+    cost.py --shim BUILD/containerd-shim-litebox-v2 --make-rootfs packaging/make-rootfs [--rounds N] [--execs N] [--check]
 
 Memory is the sum of proportional set sizes: of the shim, and of what each runtime leaves beside a container (litebox's keeper
 and monitor; runc leaves nothing). Time is a median, of rounds that alternate between both. --check fails when a goal is missed:
-memory below a third of runc's, time not above 0.7 of its. Needs root.
+memory below a third of runc's, time not above 0.7 of its. In the end, many execs must leave nothing in the shim. Needs root.
 """
 import argparse
 import json
@@ -25,6 +25,8 @@ from engine import IMAGE, RUNTIMES, Containerd, wait_for  # noqa: E402
 MEMORY_GOAL, TIME_GOAL = 1 / 3, 0.7
 POD = 5
 EXECS = 3
+WARM_UP = 20
+GROWTH_LIMIT = 256  # KiB
 SPEC = json.dumps({"user": {"uid": 0, "gid": 0}, "args": ["true"], "cwd": "/", "env": ["PATH=/bin"]}).encode()
 SPEC_TYPE = "types.containerd.io/opencontainers/runtime-spec/1/Process"
 
@@ -81,15 +83,43 @@ class Tasks:
             self.call(*call)
         self.spent.setdefault(what, []).append(time.monotonic() - begin)
 
-    def round(self):
+    def start(self):
         self.timed("create and start", ("Create", (3, self.mount)), ("Start",))
-        for i in range(EXECS):
-            name = f"e{i}"
-            self.timed("exec", ("Exec", (6, [(1, SPEC_TYPE), (2, SPEC)]), (7, name)), ("Start", (2, name)), ("Wait", (2, name)),
-                       ("DeleteProcess", (2, name)))
+
+    def exec(self, name):
+        self.timed("exec", ("Exec", (6, [(1, SPEC_TYPE), (2, SPEC)]), (7, name)), ("Start", (2, name)), ("Wait", (2, name)),
+                   ("DeleteProcess", (2, name)))
+
+    def end(self):
         self.call("Kill", (3, 9))
         self.call("Wait")
         self.timed("delete", ("Delete",))
+
+    def round(self):
+        self.start()
+        for i in range(EXECS):
+            self.exec(f"e{i}")
+        self.end()
+
+
+def growth(engine, task, count):
+    """What `count` execs add: descriptors of the shim, KiB of the shim, and of keeper and monitor."""
+    def look():
+        time.sleep(2)
+        shim = engine.shim_pid(task.name)
+        beside = companions(engine, "litebox", task.name)
+        return [len(os.listdir(f"/proc/{shim}/fd")), proportional(shim), sum(proportional(pid) for pid in beside)]
+
+    task.start()
+    for i in range(WARM_UP):
+        task.exec(f"first{i}")
+    before = look()
+    for i in range(count):
+        task.exec(f"then{i}")
+    after = look()
+    task.end()
+    print(f"after {WARM_UP} execs and after {count} more: descriptors, KiB of the shim, KiB beside it: {before}, {after}", flush=True)
+    return [now - then for then, now in zip(before, after)]
 
 
 def main():
@@ -97,6 +127,7 @@ def main():
     parser.add_argument("--shim", required=True, type=pathlib.Path)
     parser.add_argument("--make-rootfs", required=True, type=pathlib.Path)
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--execs", type=int, default=200)
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
     if os.geteuid() != 0:
@@ -125,6 +156,9 @@ def main():
                 task.round()
         for what in tasks["runc"].spent:
             show(what, "ms", {runtime: 1000 * statistics.median(task.spent[what]) for runtime, task in tasks.items()}, TIME_GOAL)
+        descriptors, shim, beside = growth(engine, tasks["litebox"], options.execs)
+        if descriptors > 0 or shim > GROWTH_LIMIT or beside > GROWTH_LIMIT:
+            missed.append("nothing stays of an exec")
         wait_for(lambda: not engine.leftovers(), "every shim to end", 30, engine.leftovers)
     finally:
         engine.close()

@@ -44,13 +44,13 @@ class Comparison:
         for _ in range(2):
             if same(seen):
                 break
-            print(f"again: {name}\n  runc:    {seen['runc']!r:.1500}\n  litebox: {seen['litebox']!r:.1500}", flush=True)
+            print(f"again: {name}\n  runc:    {seen['runc']!r:.4000}\n  litebox: {seen['litebox']!r:.4000}", flush=True)
             seen = self.alone(function)
         if same(seen):
             print(f"same: {name}{': ' + repr(seen['litebox'])[:500] if self.verbose else ''}", flush=True)
         else:
             self.failures.append(name)
-            print(f"DIFFERS: {name}\n  runc:    {seen['runc']!r:.1500}\n  litebox: {seen['litebox']!r:.1500}", flush=True)
+            print(f"DIFFERS: {name}\n  runc:    {seen['runc']!r:.4000}\n  litebox: {seen['litebox']!r:.4000}", flush=True)
 
     def together(self, functions):
         seen = {function: {} for function in functions}

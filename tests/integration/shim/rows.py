@@ -543,6 +543,69 @@ def protocol_broken(case):
     return seen, killed, case.delete()
 
 
+SPEC_TYPE = "types.containerd.io/opencontainers/runtime-spec/1/Process"
+SPEC = {"user": {"uid": 0, "gid": 0}, "args": ["sleep", "1000"], "cwd": "/", "env": ["PATH=/bin"]}
+
+
+def exec_fields(case, name, **changes):
+    return (1, case.id), (2, name), (7, [(1, SPEC_TYPE), (2, json.dumps({**SPEC, **changes}).encode())])
+
+
+@row
+def calls_out_of_order(case):
+    """Which calls fail that are not for the state that a process is in; with what code, runc's shim does not care much."""
+    case.start()
+    client = case.client()
+    me, ghost = (1, case.id), (2, "ghost")
+    seen = {}
+
+    def call(name, method, *fields):
+        seen[name] = client.call(method, *fields)[0] == 0
+
+    call("start again", "Start", me)
+    call("create again", "Create", me, (2, str(case.engine.bundle(case.id))))
+    for method in ("Start", "State", "Delete", "Kill", "ResizePty", "CloseIO", "Wait"):
+        call(f"{method} of no exec", method, me, ghost)
+    call("exec", "Exec", *exec_fields(case, "e"))
+    call("exec again", "Exec", *exec_fields(case, "e"))
+    call("state of an added exec", "State", me, (2, "e"))
+    call("resize of an added exec", "ResizePty", me, (2, "e"), (3, 80), (4, 25))
+    call("delete of an added exec", "Delete", me, (2, "e"))
+    call("exec after that", "Exec", *exec_fields(case, "e"))
+    call("start of it", "Start", me, (2, "e"))
+    call("start of it again", "Start", me, (2, "e"))
+    call("delete of a running exec", "Delete", me, (2, "e"))
+    call("signal 0", "Kill", me, (2, "e"))
+    call("resize without a terminal", "ResizePty", me, (2, "e"), (3, 80), (4, 25))
+    call("kill of an exec", "Kill", me, (2, "e"), (3, 9))
+    call("wait for an exec", "Wait", me, (2, "e"))
+    call("kill of an ended exec", "Kill", me, (2, "e"), (3, 9))
+    call("start of an ended exec", "Start", me, (2, "e"))
+    call("resize of an ended exec", "ResizePty", me, (2, "e"), (3, 80), (4, 25))
+    call("close of an ended exec", "CloseIO", me, (2, "e"), (3, 1))
+    call("delete of an ended exec", "Delete", me, (2, "e"))
+    call("delete of a deleted exec", "Delete", me, (2, "e"))
+    call("missing program", "Exec", *exec_fields(case, "m", args=["missing"]))
+    call("start of a missing program", "Start", me, (2, "m"))
+    call("state after a failed start", "State", me, (2, "m"))
+    call("delete after a failed start", "Delete", me, (2, "m"))
+    call("broken spec", "Exec", (1, case.id), (2, "b"), (7, [(1, SPEC_TYPE), (2, b"{broken")]))
+    call("delete of a running task", "Delete", me)
+    call("broken resources", "Update", me, (2, [(1, "x"), (2, b"{broken")]))
+    call("pause", "Pause", me)
+    call("exec when paused", "Exec", *exec_fields(case, "p"))
+    call("resume", "Resume", me)
+    call("signal that is none", "Kill", me, (3, 99))
+    call("kill", "Kill", me, (3, 9))
+    call("wait", "Wait", me)
+    case.wait_status("STOPPED")
+    for method in ("State", "Pause", "Resume", "Start", "Pids", "Stats", "Connect", "Kill", "Update", "Checkpoint", "CloseIO", "ResizePty"):
+        call(f"{method} of a stopped task", method, me)
+    call("exec in a stopped task", "Exec", *exec_fields(case, "s"))
+    client.close()
+    return seen, case.delete()
+
+
 @row
 def update_by_protocol(case):
     case.start()
