@@ -8,6 +8,7 @@
 #include <array>
 #include <climits>
 
+#include "rootfs/host_file.h"
 #include "rootfs/proc/text.h"
 #include "rootfs/tree.h"
 
@@ -45,6 +46,19 @@ bool is_own_root(const struct stat& status) {
   return ::stat("/", &root) == 0 && root.st_dev == status.st_dev && root.st_ino == status.st_ino;
 }
 
+// How surely the file of a mapping is the one at `path` below a mount's root: what is there, else a place where it has been.
+int likeness(int root, std::string_view path, ino_t inode) {
+  while (starts_with(path, "/")) path.remove_prefix(1);
+  const std::string below(path.empty() ? "." : path);
+  if (const auto file = host::lookup_path(root, below); file.ok()) {
+    const auto status = host::status(file->get());
+    if (status.ok() && status->stx_ino == inode) return 2;
+  }
+  if (path.size() < kDeleted.size() || path.substr(path.size() - kDeleted.size()) != kDeleted) return 0;
+  const size_t slash = below.rfind('/');
+  return slash == std::string::npos || host::lookup_path(root, below.substr(0, slash)).ok() ? 1 : 0;
+}
+
 // The device column "fe:00".
 dev_t parse_device(std::string_view text) {
   const size_t colon = text.find(':');
@@ -63,14 +77,14 @@ std::string translate_mapping(const HostPaths& paths, std::string_view line) {
   (void)take_word(rest);  // permissions
   (void)take_word(rest);  // offset
   const std::string_view device = take_word(rest);
-  (void)take_word(rest);  // inode
+  const std::string_view inode = take_word(rest);
   const size_t name_at = rest.find('/');
   if (name_at == std::string_view::npos || rest.find_first_not_of(' ') != name_at) return std::string(line);
   const std::string_view name = rest.substr(name_at);
   std::string text(line.substr(0, line.size() - name.size()));
   if (starts_with(name, kOwnCode)) return text + "[litebox]";
   if (starts_with(name, kSharedMemory)) return text + "/" + std::string(name.substr(kMemoryFile.size()));
-  return text + paths.inside(name, parse_device(device));
+  return text + paths.inside(name, parse_device(device), parse_number<ino_t>(inode).value_or(0));
 }
 
 }  // namespace
@@ -93,24 +107,35 @@ HostPaths::HostPaths(const ContainerView& view, const Subject& subject) {
     auto inside = tree.path_of(subject, root, Location{mount, mount->root});
     if (!host || !inside || host->front() != '/') continue;
     const bool detached = *host == "/" && !is_own_root(status);
-    sources_.push_back({std::move(*host), escape(*inside, "\n"), status.st_dev, detached});
+    sources_.push_back({std::move(*host), escape(*inside, "\n"), status.st_dev, detached, mount});
   }
 }
 
-const HostPaths::Source* HostPaths::find(std::string_view host, dev_t device) const {
-  const Source* best = nullptr;
+const HostPaths::Source* HostPaths::find(std::string_view host, dev_t device, ino_t inode) const {
+  std::vector<const Source*> best;
   const auto rank = [device](const Source& source) { return std::pair(source.device == device, source.host.size()); };
   for (const Source& source : sources_) {
     if (!is_below(host, source.host) || (source.detached && source.device != device)) continue;
-    // Of equals the later one: what is mounted last is what a path leads to.
-    if (best == nullptr || rank(source) >= rank(*best)) best = &source;
+    if (!best.empty() && rank(source) > rank(*best.front())) best.clear();
+    if (best.empty() || rank(source) == rank(*best.front())) best.push_back(&source);
   }
-  return best;
+  if (best.size() < 2) return best.empty() ? nullptr : best.front();
+  // Directories of one device that are mounted nowhere on the host: the kernel's path is below any of them.
+  const Source* found = nullptr;
+  int found_likeness = -1;
+  for (const Source* source : best) {
+    const std::string_view below = host.substr(source->host == "/" ? 0 : source->host.size());
+    const int like = likeness(source->mount->root->host_fd(), below, inode);
+    // Of equals the later one: what is mounted last is what a path leads to.
+    if (like >= found_likeness) found = source;
+    found_likeness = std::max(found_likeness, like);
+  }
+  return found;
 }
 
-std::string HostPaths::inside(std::string_view host, dev_t device) const {
+std::string HostPaths::inside(std::string_view host, dev_t device, ino_t inode) const {
   if (is_anonymous_name(host)) return std::string(host);
-  const Source* const source = find(host, device);
+  const Source* const source = find(host, device, inode);
   if (source == nullptr) return "(unreachable)" + std::string(host.substr(std::min(host.rfind('/'), host.size())));
   std::string_view below = host.substr(source->host == "/" ? 0 : source->host.size());
   if (source->inside == "/" && !below.empty() && below.front() == '/') return std::string(below);
@@ -138,7 +163,7 @@ std::string translate_numa_maps(const HostPaths& paths, std::string_view host) {
       if (word.empty()) break;
       if (!first) text += ' ';
       first = false;
-      text += starts_with(word, "file=/") ? "file=" + escape(paths.inside(word.substr(5), 0), "\n\t= ") : std::string(word);
+      text += starts_with(word, "file=/") ? "file=" + escape(paths.inside(word.substr(5), 0, 0), "\n\t= ") : std::string(word);
     }
     text += '\n';
   });

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "rootfs/mount_table.h"
 #include "rootfs/subject.h"
 #include "rootfs/view.h"
 
@@ -19,9 +20,9 @@ class HostPaths {
   // As `subject`, whose root directory counts, sees them.
   HostPaths(const ContainerView& view, const Subject& subject);
 
-  // For a file on `device` (0: not known) at `host`: a path inside, whatever the kernel names that is no file of a mount
-  // ("/memfd:name", "/SYSV00000000", "/dev/zero (deleted)") unchanged, and "(unreachable)/name" for a file outside.
-  std::string inside(std::string_view host, dev_t device) const;
+  // For the file `inode` of `device` (0: not known) at `host`: a path inside, whatever the kernel names that is no file of a
+  // mount ("/memfd:name", "/SYSV00000000", "/dev/zero (deleted)") unchanged, and "(unreachable)/name" for a file outside.
+  std::string inside(std::string_view host, dev_t device, ino_t inode) const;
 
  private:
   struct Source {
@@ -29,8 +30,9 @@ class HostPaths {
     std::string inside;  // where it is mounted
     dev_t device = 0;
     bool detached = false;  // mounted nowhere on the host: its paths start at its own root
+    MountPtr mount;
   };
-  const Source* find(std::string_view host, dev_t device) const;
+  const Source* find(std::string_view host, dev_t device, ino_t inode) const;
 
   std::vector<Source> sources_;
 };
