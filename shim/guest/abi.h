@@ -77,7 +77,7 @@ struct RewrittenText {
 // Calls to the monitor: numbers that no kernel has, below the x32 bit.
 constexpr uint32_t kHypercallHello = 0x2c420001;   // rdi = address of a Launch, rsi = its capacity in bytes -> 0 or -errno
 constexpr uint32_t kHypercallDone = 0x2c420002;    // rdi = result of the nudged call, rsi = the nudge's number; does not return
-constexpr uint32_t kHypercallFailed = 0x2c420003;  // rdi = errno; the loader could not go on: the monitor kills the process
+constexpr uint32_t kHypercallFailed = 0x2c420003;  // rdi = errno; the loader could not go on: it faults when it is answered
 constexpr uint32_t kHypercallReady = 0x2c420004;   // rdi = the program's entry, rsi = its stack pointer; the monitor lets the
                                                    // thread go there itself, or answers 0: the loader does
 // What the loader is told about the program that it starts. Followed by `strings_size` bytes of NUL-terminated strings:

@@ -9,6 +9,7 @@
 #include <array>
 #include <climits>
 #include <cstring>
+#include <optional>
 
 #include "shim/kernel/exec_credentials.h"
 
@@ -87,23 +88,31 @@ Result<Shebang> parse_shebang(const std::string& header) {
   return shebang;
 }
 
-// The path in PT_INTERP, or an empty string. Only what the kernel itself looks at before its point of no return.
-Result<std::string> elf_interpreter(int fd, const std::string& header) {
-  if (header.size() < sizeof(Elf64_Ehdr)) return Error(ENOEXEC);
-  Elf64_Ehdr elf{};
-  std::memcpy(&elf, header.data(), sizeof elf);
-  if (std::memcmp(elf.e_ident, ELFMAG, SELFMAG) != 0 || (elf.e_type != ET_EXEC && elf.e_type != ET_DYN) ||
-      elf.e_machine != EM_X86_64 || elf.e_ident[EI_CLASS] != ELFCLASS64) {
-    return Error(ENOEXEC);
-  }
+bool is_native(const Elf64_Ehdr& elf) {
+  return std::memcmp(elf.e_ident, ELFMAG, SELFMAG) == 0 && elf.e_machine == EM_X86_64 && elf.e_ident[EI_CLASS] == ELFCLASS64;
+}
+
+// load_elf_phdrs()
+std::optional<std::vector<Elf64_Phdr>> program_headers(int fd, const Elf64_Ehdr& elf) {
   const size_t table_size = static_cast<size_t>(elf.e_phnum) * sizeof(Elf64_Phdr);
-  if (elf.e_phentsize != sizeof(Elf64_Phdr) || table_size == 0 || table_size > kProgramHeadersLimit) return Error(ENOEXEC);
+  if (elf.e_phentsize != sizeof(Elf64_Phdr) || table_size == 0 || table_size > kProgramHeadersLimit) return std::nullopt;
   std::vector<Elf64_Phdr> headers(elf.e_phnum);
   if (elf.e_phoff > LONG_MAX ||
       ::pread(fd, headers.data(), table_size, static_cast<off_t>(elf.e_phoff)) != static_cast<ssize_t>(table_size)) {
-    return Error(ENOEXEC);
+    return std::nullopt;
   }
-  for (const Elf64_Phdr& segment : headers) {
+  return headers;
+}
+
+// The path in PT_INTERP, if there is one. Only what the kernel itself looks at before its point of no return.
+Result<std::optional<std::string>> elf_interpreter(int fd, const std::string& header) {
+  if (header.size() < sizeof(Elf64_Ehdr)) return Error(ENOEXEC);
+  Elf64_Ehdr elf{};
+  std::memcpy(&elf, header.data(), sizeof elf);
+  if (!is_native(elf) || (elf.e_type != ET_EXEC && elf.e_type != ET_DYN)) return Error(ENOEXEC);
+  const auto headers = program_headers(fd, elf);
+  if (!headers) return Error(ENOEXEC);
+  for (const Elf64_Phdr& segment : *headers) {
     if (segment.p_type != PT_INTERP) continue;
     if (segment.p_filesz > PATH_MAX || segment.p_filesz < 2 || segment.p_offset > LONG_MAX) return Error(ENOEXEC);
     std::string path(segment.p_filesz, '\0');
@@ -111,17 +120,21 @@ Result<std::string> elf_interpreter(int fd, const std::string& header) {
     if (got != static_cast<ssize_t>(path.size())) return Error(got < 0 ? errno : EIO);
     if (path.back() != '\0') return Error(ENOEXEC);
     path.resize(std::strlen(path.c_str()));
-    return path;
+    return std::optional(path);
   }
-  return std::string();
+  return std::optional<std::string>();
 }
 
 Result<Fd> open_interpreter(rootfs::Tree& tree, const ProcessState& state, const rootfs::Subject& subject,
                             const std::string& path) {
+  if (path.empty()) return Error(EACCES);  // open_exec() takes it for the working directory
   LITEBOX_ASSIGN(const rootfs::Resolved resolved, tree.resolve(subject, state.root, state.cwd, path));
   LITEBOX_ASSIGN(Fd fd, open_executable(subject, resolved.target));
   LITEBOX_ASSIGN(const std::string header, read_header(fd.get()));
-  if (header.size() < sizeof(Elf64_Ehdr) || std::memcmp(header.data(), ELFMAG, SELFMAG) != 0) return Error(ELIBBAD);
+  if (header.size() < sizeof(Elf64_Ehdr)) return Error(EIO);
+  Elf64_Ehdr elf{};
+  std::memcpy(&elf, header.data(), sizeof elf);
+  if (!is_native(elf) || !program_headers(fd.get(), elf)) return Error(ELIBBAD);
   return fd;
 }
 
@@ -169,9 +182,9 @@ Result<std::unique_ptr<ExecPlan>> plan_exec(rootfs::Tree& tree, const ProcessSta
       current_name = shebang.interpreter;
       continue;
     }
-    LITEBOX_ASSIGN(const std::string interpreter, elf_interpreter(file.get(), header));
-    if (!interpreter.empty()) {
-      LITEBOX_ASSIGN(plan->interpreter, open_interpreter(tree, state, subject, interpreter));
+    LITEBOX_ASSIGN(const std::optional<std::string> interpreter, elf_interpreter(file.get(), header));
+    if (interpreter) {
+      LITEBOX_ASSIGN(plan->interpreter, open_interpreter(tree, state, subject, *interpreter));
     }
     plan->program = std::move(file);
     break;

@@ -203,7 +203,7 @@ bool ExecService::handle(const seccomp_notif& notification, HostPid process, boo
       return true;
     case abi::kHypercallFailed:
       log::debug("the loader gave up: " + Error(static_cast<int>(notification.data.args[0])).message());
-      kill_guest(process);
+      (void)listener_.answer(notification.id, 0);
       return true;
     case SYS_execveat:
       if (!may_execute(notification, process)) return false;
