@@ -1,8 +1,8 @@
 // The ttrpc server: connections, requests in any number at a time, answers in any order.
 //
 // Clients are not trusted to behave: a payload over the limit or a stream id that is even or not above the last one is an error
-// answer, and a frame of no known type is none at all, as with ttrpc's Go server; what a client does not read is not kept without
-// bound.
+// answer, and a frame of no known type is none at all, as with ttrpc's Go server; what a client does not read is not kept
+// without bound.
 #pragma once
 
 #include <chrono>

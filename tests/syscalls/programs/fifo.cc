@@ -21,7 +21,7 @@ void handle(int signal, int flags) {
 
 void alarm_after(int milliseconds) {
   struct itimerval timer = {};
-  timer.it_value.tv_usec = milliseconds * 1000;
+  timer.it_value.tv_usec = milliseconds * 1000L;
   setitimer(ITIMER_REAL, &timer, nullptr);
 }
 
