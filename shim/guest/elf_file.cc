@@ -66,9 +66,11 @@ long ElfFile::survey(Extent& extent, Image& image) {
     if (s->p_type == PT_GNU_STACK) image.executable_stack = (s->p_flags & PF_X) != 0;
     if (s->p_type != PT_LOAD) continue;
     if (s->p_vaddr >= kTaskSize || s->p_filesz > s->p_memsz || s->p_memsz > kTaskSize - s->p_vaddr ||
-        page_offset(s->p_offset) != page_offset(s->p_vaddr) || s->p_offset > UINT64_MAX - s->p_filesz - kPage) {
+        s->p_offset > UINT64_MAX - s->p_filesz - kPage) {
       return -EINVAL;
     }
+    // Where nothing is mapped from the file, its offset means nothing.
+    if (s->p_filesz != 0 && page_offset(s->p_offset) != page_offset(s->p_vaddr)) return -EINVAL;
     if (first == UINT64_MAX) {
       first = page_floor(s->p_vaddr);
       extent.begins_with_lowest = s->p_filesz != 0;

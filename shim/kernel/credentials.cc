@@ -151,4 +151,9 @@ Status set_groups(Credentials& credentials, std::vector<gid_t> groups) {
   return {};
 }
 
+bool gives_up_dumpability(const Credentials& before, const Credentials& after) {
+  return before.euid != after.euid || before.egid != after.egid || before.fsuid != after.fsuid || before.fsgid != after.fsgid ||
+         (after.permitted & ~before.permitted) != 0;
+}
+
 }  // namespace litebox::kernel

@@ -2,8 +2,7 @@
 // cap_task_fix_setuid() of security/commoncap.c.
 //
 // Pure functions on a copy: on an error the credentials are unchanged. Errors are Linux's: EPERM, EINVAL. An id of -1 means
-// "leave as it is" where the call says so. (Linux keeps credentials per thread and libc sets those of all threads alike; here
-// a process has one set.)
+// "leave as it is" where the call says so.
 #pragma once
 
 #include <sys/types.h>
@@ -31,5 +30,8 @@ gid_t set_fsgid(Credentials& credentials, gid_t gid);
 
 // setgroups(2): the list is kept in ascending order, as the kernel returns it. The caller has checked its length.
 Status set_groups(Credentials& credentials, std::vector<gid_t> groups);
+
+// commit_creds(): a process whose identity changes could be read by whoever had the old one, and is to be dumped no more.
+bool gives_up_dumpability(const Credentials& before, const Credentials& after);
 
 }  // namespace litebox::kernel

@@ -6,8 +6,24 @@
 #include <cstdlib>
 #include <unordered_set>
 
+#include "shim/kernel/pidfd.h"
+
 namespace litebox::kernel {
 namespace {
+
+// How many forks without a call of their own are followed to the one that has credentials.
+constexpr int kInheritanceLimit = 32;
+
+bool descends_from(HostPid process, HostPid ancestor) {
+  for (int step = 0; step < kInheritanceLimit; ++step) {
+    if (process == ancestor) return true;
+    const auto pidfd = open_pidfd(process);
+    const auto parent = pidfd.ok() ? parent_process(pidfd->get(), process) : Result<HostPid>(pidfd.error());
+    if (!parent.ok() || parent->value() <= 1) return false;
+    process = *parent;
+  }
+  return false;
+}
 
 uint32_t random_prefix() {
   uint32_t value = 0;
@@ -49,7 +65,7 @@ std::optional<uint64_t> StateTable::tag_of(HostPid process) const {
   return limit.rlim_cur;
 }
 
-Result<ProcessStatePtr> StateTable::find(HostPid process) const {
+Result<ProcessStatePtr> StateTable::carried(HostPid process) const {
   const auto tag = tag_of(process);
   if (!tag) return Error(ESRCH);
   const std::shared_lock<std::shared_mutex> guard(table_mutex_);
@@ -58,17 +74,85 @@ Result<ProcessStatePtr> StateTable::find(HostPid process) const {
   return found->second;
 }
 
+Result<ProcessStatePtr> StateTable::find(HostPid process) {
+  if (!own_.any()) return carried(process);
+  const std::lock_guard<std::recursive_mutex> guard(change_mutex_);
+  return find_locked(process);
+}
+
+Result<ProcessStatePtr> StateTable::find_locked(HostPid process, int depth) {
+  LITEBOX_ASSIGN(const ProcessStatePtr state, carried(process));
+  if (ProcessStatePtr own = own_.apply(process, *state)) return own;
+  const auto tag = tag_of(process);
+  const auto owner = tag ? own_.owner_of(static_cast<uint32_t>(*tag)) : std::nullopt;
+  if (!owner || depth > kInheritanceLimit) return state;
+  LITEBOX_ASSIGN(const Fd pidfd, open_thread_pidfd(process));
+  LITEBOX_ASSIGN(const HostPid group, thread_group(pidfd.get(), process));
+  if (group == *owner) return state;
+  // Forked by a process whose threads differ, and seen for the first time: from here on it has a state of its own.
+  LITEBOX_ASSIGN(ProcessStatePtr inherited, inherited_locked(group, *owner, state, depth));
+  LITEBOX_TRY(assign_locked(group, inherited));
+  return inherited;
+}
+
+// The state of `process`, which carries that of `from`: credentials are the forking thread's.
+Result<ProcessStatePtr> StateTable::inherited_locked(HostPid process, HostPid from, const ProcessStatePtr& state, int depth) {
+  LITEBOX_ASSIGN(const Fd pidfd, open_pidfd(process));
+  LITEBOX_ASSIGN(const HostPid parent, parent_process(pidfd.get(), process));
+  if (parent == from) {
+    const auto thread = forking_thread(parent, process);
+    ProcessStatePtr own = thread ? own_.apply(*thread, *state) : nullptr;
+    return own ? own : state;
+  }
+  if (!descends_from(parent, from)) return state;  // adopted: the one that has forked it is gone
+  // Known difference: a parent that has changed its credentials since is taken for one that had these before.
+  LITEBOX_ASSIGN(const ProcessStatePtr of_parent, find_locked(parent, depth + 1));
+  auto inherited = std::make_shared<ProcessState>(*state);
+  inherited->credentials = of_parent->credentials;
+  inherited->identity = of_parent->identity;
+  return ProcessStatePtr(std::move(inherited));
+}
+
 Status StateTable::assign(HostPid process, ProcessStatePtr state) {
-  const std::lock_guard<std::mutex> guard(change_mutex_);
+  const std::lock_guard<std::recursive_mutex> guard(change_mutex_);
   return assign_locked(process, std::move(state));
 }
 
 Status StateTable::update(HostPid process, const std::function<Status(ProcessState&)>& change) {
-  const std::lock_guard<std::mutex> guard(change_mutex_);
-  LITEBOX_ASSIGN(const ProcessStatePtr current, find(process));
+  const std::lock_guard<std::recursive_mutex> guard(change_mutex_);
+  if (own_.any()) LITEBOX_TRY(find_locked(process));
+  LITEBOX_ASSIGN(const ProcessStatePtr current, carried(process));
   auto changed = std::make_shared<ProcessState>(*current);
   LITEBOX_TRY(change(*changed));
   return assign_locked(process, std::move(changed));
+}
+
+Status StateTable::update_credentials(HostPid process, HostPid thread, const std::function<Status(ProcessState&)>& change) {
+  const std::lock_guard<std::recursive_mutex> guard(change_mutex_);
+  LITEBOX_ASSIGN(const ProcessStatePtr current, find_locked(thread));
+  auto changed = std::make_shared<ProcessState>(*current);
+  LITEBOX_TRY(change(*changed));
+  const bool same = same_credentials(*current->credentials, *changed->credentials);
+  if (same && current->dumpable == changed->dumpable) return {};
+  if (own_.shared_by_others(process, thread, *changed->credentials)) {
+    own_.forget(process);
+    return assign_locked(process, std::move(changed));
+  }
+  LITEBOX_ASSIGN(const ProcessStatePtr of_all, carried(process));
+  if (same_credentials(*of_all->credentials, *changed->credentials)) {
+    own_.remove(thread);
+  } else {
+    LITEBOX_TRY(own_.set(process, thread, *changed));
+  }
+  auto others = std::make_shared<ProcessState>(*of_all);
+  others->dumpable = changed->dumpable;
+  return assign_locked(process, std::move(others));
+}
+
+void StateTable::forget_threads(HostPid process) {
+  if (!own_.any()) return;
+  const std::lock_guard<std::recursive_mutex> guard(change_mutex_);
+  own_.forget(process);
 }
 
 Status StateTable::assign_locked(HostPid process, ProcessStatePtr state) {
@@ -82,6 +166,7 @@ Status StateTable::assign_locked(HostPid process, ProcessStatePtr state) {
   }
   const rlimit limit{static_cast<uint64_t>(prefix_) << 32U | number, RLIM_INFINITY};
   if (::prlimit(process.value(), RLIMIT_LOCKS, &limit, nullptr) != 0) return last_error();
+  if (own_.any() && own_.has(process)) own_.mark(process, number);
   return {};
 }
 

@@ -14,6 +14,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "shim/kernel/process_state.h"
+#include "shim/kernel/thread_credentials.h"
 
 namespace litebox::kernel {
 
@@ -24,12 +25,17 @@ class StateTable {
 
   // The tag that a process or thread carries, if it is this container's: one prlimit(2). This is the membership test.
   std::optional<uint64_t> tag_of(HostPid process) const;
-  // ESRCH for a process that is not a member.
-  Result<ProcessStatePtr> find(HostPid process) const;
+  // The state of a process or thread, with the credentials that are a thread's own; ESRCH for one that is not a member.
+  Result<ProcessStatePtr> find(HostPid process);
 
   // Gives `process` the state.
   Status assign(HostPid process, ProcessStatePtr state);
+  // What all threads of a process share; their own credentials stay.
   Status update(HostPid process, const std::function<Status(ProcessState&)>& change);
+  // What is a thread's own: of what `change` does to the state, the credentials stay with the thread when there are others.
+  Status update_credentials(HostPid process, HostPid thread, const std::function<Status(ProcessState&)>& change);
+  // The process has executed a program: the threads that had credentials of their own are gone.
+  void forget_threads(HostPid process);
 
   // The upper half of a process's tag, whichever container's: what it carries where it belongs to none means nothing.
   static std::optional<uint32_t> prefix_of(HostPid process);
@@ -39,12 +45,17 @@ class StateTable {
   size_t size() const;
 
  private:
+  // The state that the tag says, of all threads.
+  Result<ProcessStatePtr> carried(HostPid process) const;
+  Result<ProcessStatePtr> find_locked(HostPid process, int depth = 0);
+  Result<ProcessStatePtr> inherited_locked(HostPid process, HostPid from, const ProcessStatePtr& state, int depth);
   Status assign_locked(HostPid process, ProcessStatePtr state);
   void collect_locked();
 
   const uint32_t prefix_;
   mutable std::shared_mutex table_mutex_;  // guards states_
-  std::mutex change_mutex_;                // serialises changes: no tag moves while it is held
+  std::recursive_mutex change_mutex_;      // serialises changes: no tag moves while it is held
+  ThreadCredentials own_;                  // guarded by it, too
   std::unordered_map<uint32_t, ProcessStatePtr> states_;
   uint32_t next_ = 1;
   size_t collect_at_ = 256;

@@ -43,6 +43,10 @@ Status World::update(HostPid process, const std::function<Status(ProcessState&)>
   return states_.update(process, change);
 }
 
+Status World::update_credentials(HostPid process, HostPid thread, const std::function<Status(ProcessState&)>& change) {
+  return states_.update_credentials(process, thread, change);
+}
+
 Result<HostPid> World::thread_group_of(HostPid thread) const {
   LITEBOX_ASSIGN(const Fd pidfd, open_thread_pidfd(thread));
   if (!is_member(thread)) return Error(ESRCH);

@@ -56,6 +56,10 @@ class World final : public rootfs::ContainerView {
   // Replaces a process's state by change(copy of the current one). Changes of one process are serialised.
   // `change` may refuse with an error, which is returned; nothing changes then.
   Status update(HostPid process, const std::function<Status(ProcessState&)>& change);
+  // The same for a change of credentials, which are a thread's own (thread_credentials.h).
+  Status update_credentials(HostPid process, HostPid thread, const std::function<Status(ProcessState&)>& change);
+  // Only one thread of the process is left: it has executed a program.
+  void forget_threads(HostPid process) { states_.forget_threads(process); }
 
   // --- membership
   // The process that is 1 inside: this container's own init, unless it has joined the processes of another container.
@@ -125,7 +129,7 @@ class World final : public rootfs::ContainerView {
   std::shared_ptr<rootfs::Tree> tree_;
   std::atomic<HostPid> init_{};
   std::atomic<HostPid> own_init_{};
-  StateTable states_;
+  mutable StateTable states_;
   TraceTable traces_;
   mutable std::mutex names_mutex_;
   std::string host_name_;

@@ -21,6 +21,7 @@
 
 #include "base/log.h"
 #include "shim/guest/abi.h"
+#include "shim/kernel/credentials.h"
 #include "shim/kernel/exec_credentials.h"
 #include "shim/kernel/guest_memory.h"
 #include "shim/kernel/pidfd.h"
@@ -307,12 +308,16 @@ Status ExecService::hand_over(const seccomp_notif& notification, HostPid process
   const kernel::GuestMemory memory(process);
   LITEBOX_TRY(memory.write(GuestAddress(notification.data.args[0]), message.data(), message.size()));
   kernel::SysvSharedMemory::of_this_container().executed(process);
-  return world_.update(process, [&plan](kernel::ProcessState& state) -> Status {
+  world_.forget_threads(process);
+  return world_.update(process, [&plan, &before](kernel::ProcessState& state) -> Status {
     state.credentials = plan.credentials;
     state.identity = kernel::identity_of(*plan.credentials);
     state.executable = plan.executable;
     state.executable_path = plan.executable_path;
-    state.dumpable = true;  // begin_new_exec(); virtual ids never lower it here, since natively nothing changes
+    // begin_new_exec(), then commit_creds(); natively nothing changes.
+    const kernel::Credentials& former = *before->credentials;
+    state.dumpable =
+        former.uid == former.euid && former.gid == former.egid && !kernel::gives_up_dumpability(former, *plan.credentials);
     return {};
   });
 }

@@ -24,20 +24,14 @@ Status write_three(const Call& call, uint32_t real, uint32_t effective, uint32_t
   return call.memory.write_value(call.address(2), saved);
 }
 
-// commit_creds(): a process whose identity changes could be read by whoever had the old one.
-bool gives_up_dumpability(const Credentials& before, const Credentials& after) {
-  return before.euid != after.euid || before.egid != after.egid || before.fsuid != after.fsuid || before.fsgid != after.fsgid ||
-         (after.permitted & ~before.permitted) != 0;
-}
-
 // Whether the process has become one that may not be dumped.
 Result<bool> replace_credentials(const Call& call, const std::function<Status(Credentials&)>& change) {
   bool given_up = false;
-  const Status replaced = call.world.update(call.process, [&](kernel::ProcessState& state) -> Status {
+  const Status replaced = call.world.update_credentials(call.process, call.thread, [&](kernel::ProcessState& state) -> Status {
     auto credentials = std::make_shared<Credentials>(*state.credentials);
     LITEBOX_TRY(change(*credentials));
     if (!call.world.has_ids(*credentials)) return Error(EINVAL);
-    given_up = gives_up_dumpability(*state.credentials, *credentials);
+    given_up = kernel::gives_up_dumpability(*state.credentials, *credentials);
     if (given_up) state.dumpable = false;
     state.identity = kernel::identity_of(*credentials);
     state.credentials = std::move(credentials);

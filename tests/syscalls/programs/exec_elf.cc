@@ -12,7 +12,10 @@ namespace {
 
 constexpr uint64_t kPage = 4096;
 
-// A program of one segment, whose file may say of an interpreter.
+constexpr uint64_t kEntry = 512;
+constexpr char kCode[] = "\xb8\x3c\0\0\0\xbf\x07\0\0\0\x0f\x05";  // _exit(7)
+
+// A program of one segment, and either an interpreter or a second segment.
 struct Program {
   Elf64_Ehdr header = {};
   Elf64_Phdr load = {};
@@ -27,6 +30,7 @@ Program sound() {
   program.header.e_type = ET_DYN;
   program.header.e_machine = EM_X86_64;
   program.header.e_version = EV_CURRENT;
+  program.header.e_entry = kEntry;
   program.header.e_phoff = sizeof(Elf64_Ehdr);
   program.header.e_ehsize = sizeof(Elf64_Ehdr);
   program.header.e_phentsize = sizeof(Elf64_Phdr);
@@ -41,12 +45,16 @@ Program sound() {
 }
 
 void put(const char* path, Program program) {
-  if (!program.name.empty()) program.header.e_phnum = 2;
-  program.interpreter.p_filesz = program.interpreter.p_memsz = program.name.size();
+  if (!program.name.empty()) {
+    program.header.e_phnum = 2;
+    program.interpreter.p_filesz = program.interpreter.p_memsz = program.name.size();
+  }
   std::string file(reinterpret_cast<const char*>(&program.header), sizeof program.header);
   file.append(reinterpret_cast<const char*>(&program.load), sizeof program.load);
   file.append(reinterpret_cast<const char*>(&program.interpreter), sizeof program.interpreter);
   file += program.name;
+  file.resize(kEntry, '\0');
+  file.append(kCode, sizeof kCode - 1);
   file.resize(kPage, '\0');
   const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0755);
   (void)!write(fd, file.data(), file.size());
@@ -64,6 +72,7 @@ void show_run(const char* what) {
   int status = 0;
   waitpid(pid, &status, 0);
   if (WIFSIGNALED(status)) say("%s: ended by signal %d", what, WTERMSIG(status));
+  if (WIFEXITED(status)) say("%s: ended with %d", what, WEXITSTATUS(status));
 }
 
 void with_interpreter(const char* what, const std::string& name) {
@@ -109,6 +118,18 @@ void segments() {
   program.load.p_filesz = 2 * kPage;
   put("file", program);
   show_run("a segment with more in the file than in memory");
+  program = sound();
+  program.header.e_phnum = 2;
+  program.interpreter = program.load;
+  program.interpreter.p_flags = PF_R | PF_W;
+  program.interpreter.p_vaddr = 2 * kPage;
+  program.interpreter.p_offset = 1;
+  program.interpreter.p_filesz = 0;
+  put("file", program);
+  show_run("a segment without anything in the file");
+  program.interpreter.p_filesz = 1;
+  put("file", program);
+  show_run("a segment at another place in its page than in the file");
 }
 
 }  // namespace
