@@ -6,10 +6,14 @@
 #include <cstdlib>
 #include <unordered_set>
 
+#include "base/descriptor_limit.h"
 #include "shim/kernel/pidfd.h"
 
 namespace litebox::kernel {
 namespace {
+
+// So many states are kept at least before those of ended processes are looked for. Each may hold a descriptor or two.
+constexpr size_t kStates = 256;
 
 // How many forks without a call of their own are followed to the one that has credentials.
 constexpr int kInheritanceLimit = 32;
@@ -49,7 +53,7 @@ std::vector<HostPid> host_processes() {
   return processes;
 }
 
-StateTable::StateTable() : prefix_(random_prefix()) {}
+StateTable::StateTable() : prefix_(random_prefix()) { collect_at_ = cache_descriptors(kStates); }
 
 std::optional<uint32_t> StateTable::prefix_of(HostPid process) {
   rlimit limit{};
@@ -175,12 +179,14 @@ Status StateTable::assign_locked(HostPid process, ProcessStatePtr state) {
 void StateTable::collect_locked() {
   std::unordered_set<uint32_t> live;
   for (int scan = 0; scan < 2; ++scan) {
-    for (const HostPid process : host_processes()) {
+    const std::vector<HostPid> processes = host_processes();
+    if (processes.empty()) return;  // /proc cannot be read now: that says nothing of who lives
+    for (const HostPid process : processes) {
       if (const auto tag = tag_of(process)) live.insert(static_cast<uint32_t>(*tag));
     }
   }
   std::erase_if(states_, [&live](const auto& entry) { return live.count(entry.first) == 0; });
-  collect_at_ = std::max<size_t>(256, states_.size() * 2);
+  collect_at_ = std::max(cache_descriptors(kStates), states_.size() * 2);
 }
 
 size_t StateTable::size() const {

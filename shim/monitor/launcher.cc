@@ -184,6 +184,7 @@ Result<Launched> Launcher::prepare(const LaunchRequest& request, std::function<v
   if (!request.init && processors && processors->final) {
     LITEBOX_TRY(set_processors(child, *processors->final, affinity + "final"));
   }
+  if (::prlimit(child.value(), RLIMIT_NOFILE, &descriptor_limit_, nullptr) != 0) return last_error("RLIMIT_NOFILE");
   LITEBOX_TRY(set_attributes(child, process));
   execs_.expect(child, std::move(*plan), std::move(executed));
   if (::write(spawned.gate.get(), "s", 1) != 1) return last_error("starting the process");

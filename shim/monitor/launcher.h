@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/descriptor_limit.h"
 #include "base/fd.h"
 #include "base/ids.h"
 #include "base/result.h"
@@ -51,7 +52,8 @@ class Launcher {
   Forker& forker_;
   ExecService& execs_;
   NotificationLoop& loop_;
-  std::vector<std::string> cgroups_;  // directories that each process joins
+  std::vector<std::string> cgroups_;                          // directories that each process joins
+  const rlimit descriptor_limit_ = raise_descriptor_limit();  // a process's own, unless config.json says another
 };
 
 }  // namespace litebox::monitor

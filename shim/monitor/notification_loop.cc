@@ -50,7 +50,7 @@ void NotificationLoop::handle(const seccomp_notif& notification) {
   const HostPid thread(static_cast<pid_t>(notification.pid));
   const auto entry = threads_.find(thread);
   if (!entry.ok()) {
-    (void)listener_.answer(notification.id, -ESRCH);
+    (void)listener_.answer(notification.id, -entry.error().number());
     return;
   }
   const HostPid process = (*entry)->process;

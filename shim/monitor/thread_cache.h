@@ -19,10 +19,12 @@ struct ThreadEntry {
 class ThreadCache {
  public:
   // The entry of a thread that waits in a notification right now. An entry whose thread has ended is replaced: a reused
-  // thread id never gets another thread's entry.
+  // thread id never gets another thread's entry. ESRCH, or EMFILE when the monitor's descriptors are all in use.
   Result<std::shared_ptr<const ThreadEntry>> find(HostPid thread);
 
  private:
+  void clear();
+
   std::mutex mutex_;
   std::unordered_map<HostPid, std::shared_ptr<const ThreadEntry>> entries_;
 };
