@@ -5,7 +5,7 @@ full ones for the whole part. What a script says on standard error (rates, reaso
 """
 
 PRELUDE = r"""
-have() { command -v "$1" > /dev/null 2>&1; }
+have() { [[ $1 != *facl || -z $NO_ACLS ]] && command -v "$1" > /dev/null 2>&1; }
 quietly() { "$@" > /tmp/quietly.log 2>&1 || { echo "FAILED: $*: $?"; tail -30 /tmp/quietly.log; }; }
 until_true() { for _ in $(seq 600); do eval "$1" > /dev/null 2>&1 && return 0; sleep 0.1; done; echo "in vain: $1"; }
 # What is kept of a tree: names, kinds, modes, owners, sizes, times, links, device numbers, attributes, lists.
@@ -54,7 +54,7 @@ S
   (cd /srv/own && dpkg-deb -f $p.deb && echo "Filename: ./$p.deb" && echo "Size: $(stat -c %s $p.deb)" &&
     echo "SHA256: $(sha256sum < $p.deb | cut -d' ' -f1)" && echo) >> /srv/own/Packages
 done
-cd /; mkdir -p /etc/apt/sources.list.d; : > /etc/apt/sources.list; rm -f /etc/apt/sources.list.d/*
+cd /; cp -a /etc/apt /tmp/apt; mkdir -p /etc/apt/sources.list.d; : > /etc/apt/sources.list; rm -f /etc/apt/sources.list.d/*
 echo 'deb [trusted=yes] file:/srv/own ./' > /etc/apt/sources.list.d/own.list
 quietly apt-get -q update
 quietly apt-get install -q -y own$OWN_PACKAGES
@@ -65,7 +65,7 @@ echo changed >> /etc/own/own1.conf; rm /usr/share/own/own2/1; chmod 600 /usr/sha
 quietly apt-get install -q -y --reinstall -o Dpkg::Options::=--force-confold own2; dpkg --verify own1 own2
 quietly apt-get purge -q -y own$OWN_PACKAGES; quietly apt-get autoremove -q -y
 quietly apt-get purge -q -y own1; ls /usr/bin/own* /var/lib/own /etc/own 2>&1; getent passwd | grep ^_own
-rm -rf /tmp/own /srv/own /etc/apt/sources.list.d/own.list
+rm -rf /tmp/own /srv/own /etc/apt; mv /tmp/apt /etc/apt
 """
 
 ACCOUNTS = r"""
@@ -312,7 +312,7 @@ NPM = r"""
 have npm || exit 0
 mkdir -p /tmp/npm/src /tmp/npm/archives /tmp/npm/app; cd /tmp/npm; export HOME=/tmp/npm npm_config_update_notifier=false npm_config_fund=false npm_config_audit=false npm_config_offline=true
 python3 - $MODULES <<'P'
-import base64, hashlib, io, json, pathlib, sys, tarfile
+import base64, gzip, hashlib, io, json, pathlib, sys, tarfile
 count, lock, dependencies = int(sys.argv[1]), {}, {}
 for i in range(count):
     name = f"@own/m{i}" if i % 3 == 0 else f"own-m{i}"
@@ -321,7 +321,7 @@ for i in range(count):
     if i % 5 == 0: meta["bin"] = {f"own{i}": "bin.js"}
     if i % 7 == 0: meta["scripts"] = {"install": "node lib/index.js > installed"}
     data = io.BytesIO()
-    with tarfile.open(fileobj=data, mode="w:gz") as tar:
+    with gzip.GzipFile(fileobj=data, mode="w", mtime=0) as packed, tarfile.open(fileobj=packed, mode="w") as tar:
         def add(path, text, mode=0o644):
             entry = tarfile.TarInfo("package/" + path); entry.size = len(text); entry.mode = mode; tar.addfile(entry, io.BytesIO(text.encode()))
         add("package.json", json.dumps(meta)); add("lib/index.js", f"module.exports = {i}; console.log({i})\n"); add("bin.js", "#!/usr/bin/env node\nconsole.log(__filename)\n", 0o755)
@@ -335,7 +335,7 @@ pathlib.Path("app/package.json").write_text(json.dumps({**app, "scripts": {"test
 pathlib.Path("app/package-lock.json").write_text(json.dumps({"name": "app", "version": "1.0.0", "lockfileVersion": 3, "requires": True, "packages": {"": app, **lock}}))
 P
 cd app; for i in 1 2; do quietly npm ci; find node_modules | sort | md5sum; find node_modules -type f -print0 | sort -z | xargs -0 md5sum | md5sum; done
-npm test 2>&1 | tail -2; npm ls 2>&1 | wc -l; npx own0; find node_modules -name installed | wc -l; rm -rf node_modules; quietly npm install; find node_modules | wc -l; npm pack --silent; quietly npm install -g ../archives/m5.tgz --prefix /tmp/npm/global --ignore-scripts
+npm test 2>&1 | tail -2; npm ls 2>&1 | wc -l; npx own0; find node_modules -name installed | wc -l; rm -rf node_modules; quietly npm install; find node_modules | wc -l; npm pack --silent; quietly npm install -g ../archives/m0.tgz --prefix /tmp/npm/global --ignore-scripts
 ls /tmp/npm/global/bin; npm cache verify | grep -c verified; cd /; rm -rf /tmp/npm
 """
 
@@ -420,7 +420,7 @@ r /tmp/tf/remove
 R /tmp/tf/tree
 C
 mkdir -p /tmp/tf/emptied /tmp/tf/aged/deep /tmp/tf/tree/a/b; touch /tmp/tf/forced /tmp/tf/remove /tmp/tf/tree/a/b/c /tmp/tf/emptied/x; touch -d '3 days ago' /tmp/tf/aged/old /tmp/tf/aged/keep /tmp/tf/aged/deep/old; touch /tmp/tf/aged/new
-sed -i '/^h /d' /tmp/tf.conf
+sed -i '/^h /d' /tmp/tf.conf; have setfacl || sed -i '/^a/d' /tmp/tf.conf
 systemd-tmpfiles --create --remove /tmp/tf.conf 2>&1; echo $?; d() { describe /tmp/tf | sed 's/ [0-9]*\.[0-9]*$//'; }; d; systemd-tmpfiles --clean /tmp/tf.conf 2>&1; echo $?; d | md5sum; ls /tmp/tf/aged; systemd-tmpfiles --create /tmp/tf.conf; d | md5sum
 chattr -i /tmp/tf/dir 2>/dev/null; systemd-tmpfiles --create --prefix=/run --prefix=/var /usr/lib/tmpfiles.d/*.conf 2>&1; echo $?; find /run /var/tmp -printf '%p %y %m %U %G\n' | sort; rm -rf /tmp/tf /tmp/tf.conf
 """
