@@ -65,10 +65,13 @@ void Service::run(const Call& call, const Operations::Work& work, Operations::Co
 
 void Service::own(const ContainerPtr& container, TaskProcess& process, pid_t pid) {
   process.pid = pid;
-  owners_[pid] = {container, process.exec_id};
   if (process.logger != 0) loggers_.insert(process.logger);
   const auto early = unclaimed_.find(pid);
-  if (early == unclaimed_.end()) return;
+  if (early == unclaimed_.end()) {
+    owners_[pid] = {container, process.exec_id};
+    return;
+  }
+  // It is nobody's any more: another process may have the same pid by now.
   const ProcessExit exit = early->second;
   unclaimed_.erase(early);
   process_ended(container, process, exit);
