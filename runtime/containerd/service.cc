@@ -6,9 +6,28 @@
 #include "runtime/wait_status.h"
 
 namespace litebox::containerd {
+namespace {
+
+constexpr auto kUnusedPatience = std::chrono::seconds(30);
+
+}  // namespace
 
 Service::Service(EventLoop& loop, Publisher& publisher, Setup setup)
-    : loop_(loop), publisher_(publisher), setup_(std::move(setup)), operations_(loop) {}
+    : loop_(loop), publisher_(publisher), setup_(std::move(setup)), operations_(loop) {
+  end_unless_used();
+}
+
+// A containerd that is killed between the start of a shim and the creation of its task, or between the deletion of the last and
+// Shutdown, does not know of the shim any more.
+void Service::end_unless_used() {
+  if (unused_) loop_.cancel(*unused_);
+  unused_.reset();
+  if (!containers_.empty() || !being_created_.empty()) return;
+  unused_ = loop_.after(kUnusedPatience, [this] {
+    unused_.reset();
+    if (containers_.empty() && being_created_.empty()) setup_.shut_down();
+  });
+}
 
 void Service::handle(const Call& call) {
   static const std::map<std::string_view, Method> methods{

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -30,7 +31,7 @@ class Service {
   struct Setup {
     std::string namespace_name;
     runtime::MonitorMain monitor_main;
-    std::function<void()> shut_down;  // called once a client has asked for it and nothing is left
+    std::function<void()> shut_down;  // called when nothing is left, and a client asks for it or nobody makes anything
   };
 
   Service(EventLoop& loop, Publisher& publisher, Setup setup);
@@ -89,6 +90,8 @@ class Service {
   void process_ended(const ContainerPtr& container, TaskProcess& process, ProcessExit exit);
   void publish_exit(const ContainerPtr& container, TaskProcess& process);
   void end_logger(pid_t logger);
+  // To be called whenever there is no container: there must be one soon.
+  void end_unless_used();
 
   EventLoop& loop_;
   Publisher& publisher_;
@@ -100,6 +103,7 @@ class Service {
   std::map<pid_t, ProcessExit> unclaimed_;  // ended before the operation that made them has told their pids
   bool completing_ = false;                 // an operation has ended, and what it has made is about to be known
   std::set<pid_t> loggers_;
+  std::optional<EventLoop::TimerKey> unused_;
 };
 
 }  // namespace litebox::containerd

@@ -207,6 +207,7 @@ void Service::remove_init(const Call& call, const ContainerPtr& container) {
           end_logger(container->init.logger);
           owners_.erase(container->init.pid);
           containers_.erase(container->id);
+          end_unless_used();
           wire::TaskDelete event;
           event.set_container_id(container->id);
           event.set_pid(response.pid());

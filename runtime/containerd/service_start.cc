@@ -71,7 +71,8 @@ void Service::create(const Call& call) {
                                bundle = container->bundle] { return destroy_in_child(root, id, bundle, true); },
                               [](const Outcome& /*outcome*/) {});
           }
-          return call.responder.fail(outcome.failure);
+          call.responder.fail(outcome.failure);
+          return end_unless_used();
         }
         wire::Started started;
         (void)started.ParseFromString(outcome.payload);

@@ -193,7 +193,8 @@ def main():
             assert not twice, f"exits reported more than once: {twice}"
             engine.ctr("tasks", "kill", "-s", "SIGKILL", container.id)
             container.check_gone(exits)
-        wait_for(lambda: not engine.leftovers(), "every shim to end", 30, engine.leftovers)
+        # One whose containerd was killed before it made a task waits for half a minute.
+        wait_for(lambda: not engine.leftovers(), "every shim to end", 60, engine.leftovers)
         wait_for(lambda: not [m for m in engine.mounts() if "/rootfs" in m], "every mount to go", 30, engine.mounts)
     finally:
         if traffic is not None:

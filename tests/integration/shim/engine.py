@@ -116,7 +116,19 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
             self.holder.kill()
             self.holder.wait()
             self.log.close()
+            for group in pathlib.Path("/sys/fs/cgroup").glob(f"*/{self.namespace}"):
+                group.rmdir()
             subprocess.run(["rm", "-rf", "--one-file-system", self.directory], check=False)
+
+    def leak_shim(self, name):
+        """A shim as a containerd leaves it that is killed between the shim's start and the creation of its task."""
+        bundle = self.directory / name
+        bundle.mkdir()
+        (bundle / "config.json").write_text("{}")
+        subprocess.run(self.enter("sh", "-c", f'cd {bundle} && exec "$@"', "sh", self.shim, "-namespace", self.namespace, "-address",
+                                  self.socket, "-id", name, "start"),
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True, timeout=60)
+        assert self.shim_pid(name) is not None
 
     def leftovers(self):
         """Processes of this containerd's shims that are still there."""
