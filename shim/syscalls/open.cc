@@ -61,7 +61,7 @@ Reply open_waiting(Call& call, const rootfs::Location& location, int flags, cons
       return 0;
     });
   });
-  LITEBOX_CHECK_REPLY(result);
+  if (!result.ok()) return Reply::error(result.error());
   return opened(call, std::move(fd), request);
 }
 

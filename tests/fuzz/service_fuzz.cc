@@ -25,8 +25,8 @@
 
 namespace {
 
-using namespace litebox;
-using namespace litebox::containerd;
+using namespace litebox;              // NOLINT(google-build-using-namespace): what is fuzzed
+using namespace litebox::containerd;  // NOLINT(google-build-using-namespace): what is fuzzed
 
 constexpr std::array<const char*, 18> kMethods{"State", "Create", "Start",     "Delete",  "Pids",     "Pause",
                                                "Kill",  "Resume", "ResizePty", "CloseIO", "Exec",     "Update",

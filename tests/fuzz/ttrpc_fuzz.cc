@@ -15,7 +15,7 @@
 
 namespace {
 
-using namespace litebox::containerd;
+using namespace litebox::containerd;  // NOLINT(google-build-using-namespace): what is fuzzed
 
 std::vector<Frame> frames_of(std::string_view bytes, size_t step) {
   FrameParser parser;

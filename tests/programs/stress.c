@@ -52,7 +52,7 @@ static int threads(unsigned count) {
   int* const done = calloc(count, sizeof *done);
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
-  pthread_attr_setstacksize(&attributes, 64 * 1024);
+  pthread_attr_setstacksize(&attributes, 64UL * 1024);
   unsigned made = 0;
   while (made < count && pthread_create(&thread[made], &attributes, name_something, &done[made]) == 0) ++made;
   int sum = 0;

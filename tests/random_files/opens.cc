@@ -181,7 +181,7 @@ void cut_descriptor(State& state) {
 
 void reserve(State& state) {
   const int fd = state.written_descriptor();
-  const off_t size = static_cast<off_t>(1 + state.random.below(40));
+  const off_t size = 1 + static_cast<off_t>(state.random.below(40));
   constexpr int kModes[] = {0, 1 /* FALLOC_FL_KEEP_SIZE */};
   const int mode = state.random.pick(kModes);
   state.say("fallocate " + directory_text(state, fd) + " " + std::to_string(size), fallocate(fd, mode, 0, size));

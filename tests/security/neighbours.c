@@ -108,7 +108,7 @@ static int take(int* fds) {
   do {                                                    \
     for (int i = 0; i < kPidLimit && pids[i] != 0; ++i) { \
       const long pid = pids[i];                           \
-      claims += statement;                                \
+      claims += (statement);                              \
     }                                                     \
   } while (0)
 

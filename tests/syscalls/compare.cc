@@ -126,7 +126,7 @@ void forget_how_this_was_started() {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape): it ends the test
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   if (arguments.size() != 3 || (arguments[2] != "root" && arguments[2] != "user")) {
     std::fprintf(stderr, "usage: compare LITEBOX PROGRAM root|user\n");

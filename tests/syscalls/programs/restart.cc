@@ -71,14 +71,14 @@ void sockets() {
   const struct sockaddr_un address = address_of("listener");
   const auto* general = reinterpret_cast<const struct sockaddr*>(&address);
   const int listener = socket(AF_UNIX, SOCK_STREAM, 0);
-  bind(listener, general, sizeof address);
+  (void)bind(listener, general, sizeof address);
   listen(listener, 0);
   const int second = socket(AF_UNIX, SOCK_STREAM, 0);
   interrupted(
       "connect",
       [&] {
         const int filler = socket(AF_UNIX, SOCK_STREAM, 0);
-        connect(filler, general, sizeof address);
+        (void)connect(filler, general, sizeof address);
         const long result = connect(second, general, sizeof address);
         const int error = errno;
         close(filler);
@@ -92,7 +92,7 @@ void sockets() {
   const struct sockaddr_un inbox_address = address_of("inbox");
   const auto* inbox_general = reinterpret_cast<const struct sockaddr*>(&inbox_address);
   const int inbox = socket(AF_UNIX, SOCK_DGRAM, 0);
-  bind(inbox, inbox_general, sizeof inbox_address);
+  (void)bind(inbox, inbox_general, sizeof inbox_address);
   const int sender = socket(AF_UNIX, SOCK_DGRAM, 0);
   const auto fill = [&] {
     while (sendto(sender, "x", 1, MSG_DONTWAIT, inbox_general, sizeof inbox_address) == 1) continue;
@@ -123,7 +123,7 @@ void sockets() {
   int accepted = -1;
   const int acceptor = socket(AF_UNIX, SOCK_STREAM, 0);
   const struct sockaddr_un third = address_of("acceptor");
-  bind(acceptor, reinterpret_cast<const struct sockaddr*>(&third), sizeof third);
+  (void)bind(acceptor, reinterpret_cast<const struct sockaddr*>(&third), sizeof third);
   listen(acceptor, 5);
   struct sockaddr_un peer;
   socklen_t size = sizeof peer;
@@ -136,7 +136,7 @@ void sockets() {
       },
       [&] {
         const int client = socket(AF_UNIX, SOCK_STREAM, 0);
-        connect(client, reinterpret_cast<const struct sockaddr*>(&third), sizeof third);
+        (void)connect(client, reinterpret_cast<const struct sockaddr*>(&third), sizeof third);
         close(client);
       });
   for (const int fd : {inbox, sender, acceptor, accepted}) close(fd);
