@@ -2,6 +2,7 @@
 
 #include <elf.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/personality.h>
 #include <sys/random.h>
@@ -31,6 +32,8 @@ namespace litebox::monitor {
 namespace {
 
 constexpr std::ptrdiff_t kNestedNudgesLimit = 64;
+constexpr size_t kBirthsLimit = 1024;
+constexpr uint64_t kSecretNudge = 1ULL << 63U;
 constexpr uint64_t kAfterNudgeSyscall = abi::kNudgeEntry + 2;  // where the instruction pointer is during the nudged call
 
 void kill_guest(HostPid process) {
@@ -159,13 +162,21 @@ void ExecService::send(const WaitingCall& call, Nudged nudged_thread, int64_t nu
     // One that comes back from a call is to have the registers that it had before that.
     if (held->nudge == 0) held->original = registers;
     const std::lock_guard<std::mutex> guard(mutex_);
-    held->nudge = ++last_nudge_;
+    // Only its child is to be able to say a clone's, or another process would be given its maker's registers.
+    held->nudge = number == SYS_clone ? random_seed() | kSecretNudge : ++last_nudge_;
     registers = nudged(held->original, number, arguments, held->nudge);
     // The execveat that is notified next says by it whose it is; the call does not look at a sixth argument.
     if (number == SYS_execveat) registers.r9 = held->nudge;
+    if (number == SYS_clone) expect_child_locked(held->nudge, *held, arguments);
     remember_locked(thread, std::move(*held));
   };
   exchange(call, change, ExchangeEnd::goes_on);
+}
+
+void ExecService::expect_child_locked(uint64_t nudge, const Nudged& maker, const std::array<uint64_t, 6>& arguments) {
+  // Children that were killed before they came have left theirs.
+  while (births_.size() >= kBirthsLimit) births_.erase(births_.begin());
+  births_[nudge] = {maker.original, arguments[1] != 0, (arguments[0] & CLONE_SETTLS) != 0};
 }
 
 void ExecService::exchange(const WaitingCall& call, const std::function<void(user_regs_struct&)>& change, ExchangeEnd end) {
@@ -322,21 +333,49 @@ Status ExecService::hand_over(const seccomp_notif& notification, HostPid process
   });
 }
 
+// The child of a clone: it goes on where its maker was, with its own stack and thread area.
+bool ExecService::newborn(const WaitingCall& call, uint64_t nudge) {
+  Birth birth{};
+  {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    const auto found = births_.find(nudge);
+    if (found == births_.end()) return false;
+    birth = found->second;
+    births_.erase(found);
+  }
+  exchange(
+      call,
+      [birth](user_regs_struct& registers) {
+        user_regs_struct mine = birth.registers;
+        mine.rax = 0;
+        if (birth.own_stack) mine.rsp = registers.rsp;
+        if (birth.own_tls) mine.fs_base = registers.fs_base;
+        registers = mine;
+      },
+      ExchangeEnd::returned);
+  return true;
+}
+
 void ExecService::done(const seccomp_notif& notification, bool direct_child) {
   const HostPid thread(static_cast<pid_t>(notification.pid));
   const WaitingCall call{thread, direct_child, notification.id, notification.data.instruction_pointer};
   Nudged current;
+  const uint64_t nudge = notification.data.args[1];
+  bool known = false;
   {
     const std::lock_guard<std::mutex> guard(mutex_);
-    const auto found = nudged_.find({thread.value(), notification.data.args[1]});
-    if (found == nudged_.end()) {
-      kill_guest(thread);  // a jump into the blob without a nudge: there is nowhere to send it back to
-      return;
+    if (const auto found = nudged_.find({thread.value(), nudge}); found != nudged_.end()) {
+      known = true;
+      current = std::move(found->second);
+      const NudgeKey key = found->first;
+      nudged_.erase(found);
+      if (current.stage == Stage::executing) forget_executing_locked(current.process, key);
     }
-    current = std::move(found->second);
-    const NudgeKey key = found->first;
-    nudged_.erase(found);
-    if (current.stage == Stage::executing) forget_executing_locked(current.process, key);
+  }
+  if (!known) {
+    // A jump into the blob without a nudge has nowhere to be sent back to.
+    if (!newborn(call, nudge)) kill_guest(thread);
+    return;
   }
   const auto result = static_cast<int64_t>(notification.data.args[0]);
   if (current.stage == Stage::executing && result == -EINTR) {
@@ -362,6 +401,10 @@ void ExecService::done(const seccomp_notif& notification, bool direct_child) {
       const int64_t number = current.calls.number;
       send(call, std::move(current), number, arguments);
       return;
+    }
+    if (current.calls.number == SYS_clone && result < 0) {
+      const std::lock_guard<std::mutex> guard(mutex_);
+      births_.erase(nudge);
     }
     if (current.calls.finish) current.result = current.calls.finish(current.result);
     if (current.guest_fd >= 0) {

@@ -80,6 +80,7 @@ class ExecService {
   std::unique_ptr<kernel::ExecPlan> take_executed_locked(HostPid process);
   void forget_executing_locked(HostPid process, const NudgeKey& key);
   void done(const seccomp_notif& notification, bool direct_child);
+  bool newborn(const WaitingCall& call, uint64_t nudge);
   Status hand_over(const seccomp_notif& notification, HostPid process, kernel::ExecPlan& plan);
   bool runs_the_loader(HostPid process) const;
 
@@ -91,6 +92,13 @@ class ExecService {
   uint64_t last_nudge_ = 0;
   size_t prune_at_ = 1024;
   std::map<NudgeKey, Nudged> nudged_;
+  // A clone that a guest was sent to make, by the nudge: the child comes out of it in the blob as well.
+  struct Birth {
+    user_regs_struct registers;
+    bool own_stack, own_tls;
+  };
+  void expect_child_locked(uint64_t nudge, const Nudged& maker, const std::array<uint64_t, 6>& arguments);
+  std::map<uint64_t, Birth> births_;
   std::unordered_map<HostPid, std::set<NudgeKey>> executing_;  // process -> the nudges whose execs the kernel is doing
   std::unordered_map<HostPid, Expected> expected_;             // by process
 };
