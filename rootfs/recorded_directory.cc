@@ -82,7 +82,9 @@ bool RecordedNode::exists(const std::string& name) const { return host::lookup(f
 Result<RecordedOwnership> RecordedNode::ownership_of_new(const Subject& subject, mode_t mode_with_type) const {
   LITEBOX_ASSIGN(const RecordedOwnership directory, ownership());
   const mode_t permissions = S_ISLNK(mode_with_type) ? 0777 : mode_with_type & kPermissions & ~subject.umask;
-  return RecordedOwnership{of_new_file(*subject.identity, directory.file, (mode_with_type & S_IFMT) | permissions), 0};
+  const mode_t type = mode_with_type & S_IFMT;
+  const bool recorded = directory.recorded && !S_ISLNK(type) && !S_ISFIFO(type) && !S_ISSOCK(type);
+  return RecordedOwnership{of_new_file(*subject.identity, directory.file, type | permissions), 0, recorded};
 }
 
 Status RecordedNode::own(int made, const RecordedOwnership& wanted) const {

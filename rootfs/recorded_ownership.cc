@@ -16,9 +16,11 @@ constexpr mode_t kPermissions = 07777;
 
 bool can_carry_xattr(mode_t mode) { return S_ISREG(mode) || S_ISDIR(mode); }
 
-std::optional<OverrideRecord> read_record(const HostFileSystem& file_system, int fd, const struct statx& status) {
+std::optional<OverrideRecord> read_record(const HostFileSystem& file_system, int fd, const struct statx& status,
+                                          bool& in_attribute) {
   if (can_carry_xattr(status.stx_mode)) {
     const auto text = host::get_xattr(fd, kOverrideXattr);
+    in_attribute = text.ok();
     if (text.ok()) return OverrideRecord::parse(*text);
     if (text.error().number() != EOPNOTSUPP) return std::nullopt;
   }
@@ -45,7 +47,8 @@ mode_t real_mode(mode_t mode) {
 
 bool needs_record(const RecordedOwnership& wanted) {
   const mode_t type = wanted.file.mode & S_IFMT;
-  return wanted.file.uid != 0 || wanted.file.gid != 0 || type == S_IFCHR || type == S_IFBLK || !mode_is_true(wanted, type);
+  return wanted.recorded || wanted.file.uid != 0 || wanted.file.gid != 0 || type == S_IFCHR || type == S_IFBLK ||
+         !mode_is_true(wanted, type);
 }
 
 RecordedOwnership read_ownership(const HostFileSystem& file_system, int fd, const struct statx& status) {
@@ -53,7 +56,7 @@ RecordedOwnership read_ownership(const HostFileSystem& file_system, int fd, cons
   found.file.uid = status.stx_uid == ::geteuid() ? 0 : kNobody;
   found.file.gid = status.stx_gid == ::getegid() ? 0 : kNobody;
   found.file.mode = status.stx_mode;
-  const auto record = read_record(file_system, fd, status);
+  const auto record = read_record(file_system, fd, status, found.recorded);
   if (!record || !same_kind(record->type, status.stx_mode)) return found;
   found.file.uid = record->uid;
   found.file.gid = record->gid;

@@ -18,18 +18,22 @@ constexpr uid_t kNobody = 65534;  // the overflow id: a host id that the contain
 struct RecordedOwnership {
   FileOwnership file;  // `mode` with the type that the container sees
   dev_t device = 0;
+  // The file has a record in an attribute, and keeps one. What is made in such a directory gets one, too: to podman's storage a
+  // file without a record among files with one is an error.
+  bool recorded = false;
 };
 
 // `status`: of `fd` on the host.
 RecordedOwnership read_ownership(const HostFileSystem& file_system, int fd, const struct statx& status);
 
-// Writes a record if one is needed, removes one that is not, and adapts the real mode. EPERM, EACCES, EROFS, ENOSPC, EDQUOT.
+// Writes a record if one is needed or `wanted.recorded`, removes one that is not, and adapts the real mode. EPERM, EACCES,
+// EROFS, ENOSPC, EDQUOT.
 Status write_ownership(const HostFileSystem& file_system, int fd, const struct statx& status, const RecordedOwnership& wanted);
 
 // The real mode that a file gets for the permissions `mode` (with S_IFMT): what the host may hold.
 mode_t real_mode(mode_t mode);
 
-// Whether a new file of that ownership needs a record.
+// Whether a file of that ownership needs a record, or is to have one.
 bool needs_record(const RecordedOwnership& wanted);
 
 // Gives the monitor's own file the real mode that litebox works with, keeping the present one as the record's, so that a call

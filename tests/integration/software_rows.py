@@ -369,7 +369,7 @@ mkdir /tmp/copies; cd /tmp/copies; mkdir a; cd a
 mkdir -p d/e/f sticky secret setgid; chmod 1777 sticky; chmod 700 secret; chmod 2775 setgid; echo one > one; ln one d/two; ln one secret/three; ln -s one link; ln -s /nowhere dangling; ln -s ../.. d/up
 mkfifo fifo; mknod null c 1 3; mknod disk b 7 200; python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("socket")'; chmod 4755 one; cp /bin/true setuid; chmod 4711 setuid; cp /bin/true group; chmod 2755 group
 ln -s x owned; chown -h 5:6 owned; chown 1000:1001 d/e secret/three; chown 7:8 null fifo socket; chown 100000:200000 sticky; chmod 640 null
-truncate -s 50M sparse; echo end >> sparse; dd if=/dev/urandom of=random bs=64k count=10 2>/dev/null; cp random changed; : > empty; seq $LINES_OF_TEXT > text
+truncate -s 50M sparse; echo end >> sparse; seq 7 3 300000 > random; cp random changed; : > empty; seq $LINES_OF_TEXT > text
 n=$(printf 'x%.0s' $(seq 255)); echo long > $n; echo odd > $'new\nline'; echo odd > 'sp ace'; echo odd > $'\xff\xfe'; echo odd > -dash; echo odd > 'ü'; mkdir -p $(printf 'deep/%.0s' $(seq 100)); echo deep > $(printf 'deep/%.0s' $(seq 100))bottom
 for i in $(seq $MANY); do echo $i; done | (cd d/e/f; xargs touch)
 if have setfattr; then setfattr -n user.one -v 1 one; setfattr -n user.long -v "$(head -c 2000 /dev/zero | tr '\0' y)" d; setfattr -n user.empty text; fi

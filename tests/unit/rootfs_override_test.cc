@@ -96,7 +96,23 @@ USER_TEST(OwnershipIsThereForTheNextContainer) {
   EXPECT_EQ(status->stx_mode, S_IFREG | 04750U);
   ASSERT_TRUE(look(next, "f")->change_owner(root_subject(), 0, 0).ok());
   ASSERT_TRUE(look(next, "f")->change_mode(root_subject(), 0644).ok());
-  EXPECT_EQ(xattr_of(path + "/f"), "none");
+  EXPECT_EQ(xattr_of(path + "/f"), "0:0:0644:file");
+}
+
+// A tree of podman's storage, which keeps a record of every file and cannot read one that has none.
+USER_TEST(WhatIsMadeWhereRecordsAreKeptHasOne) {
+  ASSERT_EQ(::setxattr(path.c_str(), kOverrideXattr, "0:0:0755", 8, 0), 0);
+  const NodePtr root = open_tree_at(path);
+  ASSERT_TRUE(root->create(root_subject(), "f", 0644).ok());
+  ASSERT_TRUE(root->make_directory(root_subject(), "d", 0755).ok());
+  ASSERT_TRUE(look(root, "d")->create(root_subject(), "in", 0600).ok());
+  ASSERT_TRUE(root->make_node(root_subject(), "fifo", S_IFIFO | 0644, 0).ok());
+  EXPECT_EQ(xattr_of(path + "/f"), "0:0:0644:file");
+  EXPECT_EQ(xattr_of(path + "/d"), "0:0:0755:dir");
+  EXPECT_EQ(xattr_of(path + "/d/in"), "0:0:0600:file");
+  ASSERT_TRUE(look(root, "f")->change_owner(root_subject(), 5, 6).ok());
+  ASSERT_TRUE(look(root, "f")->change_owner(root_subject(), 0, 0).ok());
+  EXPECT_EQ(xattr_of(path + "/f"), "0:0:0644:file");
 }
 
 USER_TEST(RootWorksOnFilesThatNobodyMayUse) {
