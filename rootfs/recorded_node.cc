@@ -1,11 +1,14 @@
 #include "rootfs/recorded_node.h"
 
+#include <endian.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "rootfs/override_record.h"
 #include "rootfs/retry_access.h"
@@ -37,9 +40,25 @@ const char* harmless_device(mode_t type, dev_t device) {
   }
 }
 
+// Attributes that only privilege can set on the host are kept under names of the monitor's own.
+bool is_kept(const std::string& name) { return name.starts_with("security.") || name.starts_with("trusted."); }
+
+std::string kept_name(const std::string& name) { return std::string(kOverridePrefix) + name; }
+
 // Whether an attribute of this name is the file's data, for whose use the file's mode counts (fs/xattr.c, xattr_permission).
 bool is_data(const std::string& name) {
   return !name.starts_with("security.") && !name.starts_with("system.") && !name.starts_with("trusted.");
+}
+
+constexpr const char* kFileCapabilities = "security.capability";
+
+// struct vfs_cap_data or vfs_ns_cap_data (linux/capability.h) with the revision that belongs to its size.
+bool is_file_capabilities(const std::string& value) {
+  uint32_t magic = 0;
+  if (value.size() != XATTR_CAPS_SZ_2 && value.size() != XATTR_CAPS_SZ_3) return false;
+  std::memcpy(&magic, value.data(), sizeof magic);
+  const uint32_t revision = value.size() == XATTR_CAPS_SZ_2 ? VFS_CAP_REVISION_2 : VFS_CAP_REVISION_3;
+  return (le32toh(magic) & ~VFS_CAP_FLAGS_EFFECTIVE) == revision;
 }
 
 bool writes(int flags) { return (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0; }
@@ -85,14 +104,21 @@ Result<struct statx> RecordedNode::status(const Subject& /*subject*/) {
 
 Status RecordedNode::check_access(const Subject& subject, int mask) { return may_use(subject, mask); }
 
-Status RecordedNode::drop_set_id(const Subject& subject) const {
-  if (subject.identity->has(CAP_FSETID) || !S_ISREG(type())) return {};
+Status RecordedNode::drop_privileges(const Subject& subject) const {
+  if (!S_ISREG(type())) return {};
+  drop_file_capabilities();
+  if (subject.identity->has(CAP_FSETID)) return {};
   LITEBOX_ASSIGN(const struct statx status, host::status(fd()));
   RecordedOwnership owner = read_ownership(*file_system(), fd(), status);
   const mode_t mode = after_write(*subject.identity, owner.file);
   if (mode == owner.file.mode) return {};
   owner.file.mode = mode;
   return write_ownership(*file_system(), fd(), status, owner);
+}
+
+// security/commoncap.c, cap_inode_killpriv: whoever writes to a program or gives it away, it loses its capabilities.
+void RecordedNode::drop_file_capabilities() const {
+  (void)::removexattr(host::FdPath(fd()).c_str(), kept_name(kFileCapabilities).c_str());
 }
 
 Result<Fd> RecordedNode::open_device(int flags) const {
@@ -128,7 +154,7 @@ Result<Fd> RecordedNode::open(const Subject& subject, int flags) {
     LITEBOX_TRY(
         check_open_device(*file_system(), type(), gnu_dev_makedev(status.stx_rdev_major, status.stx_rdev_minor), flags));
   }
-  if (writes(flags)) LITEBOX_TRY(drop_set_id(subject));
+  if (writes(flags)) LITEBOX_TRY(drop_privileges(subject));
   return retry_access(*file_system(), fd(), [&] { return host::reopen(fd(), flags); });
 }
 
@@ -136,7 +162,7 @@ Status RecordedNode::truncate(const Subject& subject, int64_t length) {
   if (is_directory()) return Error(EISDIR);
   if (!S_ISREG(type())) return Error(EINVAL);
   LITEBOX_TRY(may_use(subject, W_OK));
-  LITEBOX_TRY(drop_set_id(subject));
+  LITEBOX_TRY(drop_privileges(subject));
   return retry_access(*file_system(), fd(), [&] { return host::check(::truncate(host::FdPath(fd()).c_str(), length)); });
 }
 
@@ -152,6 +178,7 @@ Status RecordedNode::change_owner(const Subject& subject, uid_t uid, gid_t gid) 
   LITEBOX_ASSIGN(const struct statx status, host::status(fd()));
   RecordedOwnership owner = read_ownership(*file_system(), fd(), status);
   LITEBOX_ASSIGN(owner.file, after_chown(*subject.identity, owner.file, uid, gid));
+  if (!is_directory()) drop_file_capabilities();
   return write_ownership(*file_system(), fd(), status, owner);
 }
 
@@ -172,6 +199,10 @@ Result<std::string> RecordedNode::get_xattr(const Subject& subject, const std::s
   if (is_private_xattr(name) || is_acl(name)) return Error(ENODATA);
   LITEBOX_TRY(check_xattr_name(*subject.identity, type(), name, XattrUse::read));
   if (is_data(name)) LITEBOX_TRY(may_use(subject, R_OK));
+  if (is_kept(name)) {
+    auto kept = retry_access(*file_system(), fd(), [&] { return host::get_xattr(fd(), kept_name(name).c_str()); });
+    if (kept.ok()) return kept;
+  }
   return retry_access(*file_system(), fd(), [&] { return host::get_xattr(fd(), name.c_str()); });
 }
 
@@ -179,6 +210,13 @@ Status RecordedNode::set_xattr(const Subject& subject, const std::string& name, 
   if (is_private_xattr(name)) return Error(EPERM);
   LITEBOX_TRY(check_xattr_name(*subject.identity, type(), name, XattrUse::write));
   if (is_data(name)) LITEBOX_TRY(may_use(subject, W_OK));
+  if (name == kFileCapabilities && !is_file_capabilities(value)) return Error(EINVAL);
+  if (is_kept(name)) {
+    const auto keep = [&] { return host::set_xattr(fd(), kept_name(name).c_str(), value, flags); };
+    const Status kept = retry_access(*file_system(), fd(), keep);
+    // Only files and directories carry attributes of users.
+    return !kept.ok() && kept.error().number() == EPERM ? Status(Error(EOPNOTSUPP)) : kept;
+  }
   if (!name.starts_with("user.")) return Error(EOPNOTSUPP);
   LITEBOX_ASSIGN(const RecordedOwnership owner, ownership());
   if (is_directory() && (owner.file.mode & S_ISVTX) != 0 && !owns(*subject.identity, owner.file)) return Error(EPERM);
@@ -189,12 +227,16 @@ Status RecordedNode::remove_xattr(const Subject& subject, const std::string& nam
   if (is_private_xattr(name) || is_acl(name)) return Error(ENODATA);
   LITEBOX_TRY(check_xattr_name(*subject.identity, type(), name, XattrUse::write));
   if (is_data(name)) LITEBOX_TRY(may_use(subject, W_OK));
-  if (!name.starts_with("user.")) return Error(EOPNOTSUPP);
-  return retry_access(*file_system(), fd(), [&] { return host::remove_xattr(fd(), name.c_str()); });
+  if (!is_kept(name) && !name.starts_with("user.")) return Error(EOPNOTSUPP);
+  const std::string kept = is_kept(name) ? kept_name(name) : name;
+  return retry_access(*file_system(), fd(), [&] { return host::remove_xattr(fd(), kept.c_str()); });
 }
 
 Result<std::vector<std::string>> RecordedNode::list_xattrs(const Subject& subject) {
   LITEBOX_ASSIGN(std::vector<std::string> names, host::list_xattrs(fd()));
+  for (std::string& name : names) {
+    if (is_private_xattr(name) && is_kept(name.substr(kOverridePrefix.size()))) name.erase(0, kOverridePrefix.size());
+  }
   const auto hidden = [&](const std::string& name) {
     return is_private_xattr(name) || is_acl(name) || !shows_xattr_name(*subject.identity, name);
   };

@@ -51,8 +51,9 @@ class RecordedNode final : public HostNode {
   Status may_use(const Subject& subject, int mask) const;
   // Opens the host's device of the same number in the place of a recorded one.
   Result<Fd> open_device(int flags) const;
-  // What a write takes away of the mode (access.h, after_write).
-  Status drop_set_id(const Subject& subject) const;
+  // What a write takes away: of the mode (access.h, after_write), and file capabilities.
+  Status drop_privileges(const Subject& subject) const;
+  void drop_file_capabilities() const;
 
   // --- recorded_directory.cc
   bool hides(const std::string& name) const;
