@@ -485,8 +485,8 @@ class Row:
 ROWS = {
     "accounts": Row(ACCOUNTS),
     "own packages": Row(OWN_PACKAGES, OWN_PACKAGES=(3, 20)),
-    "sqlite": Row(SQLITE, ROWS=(20, 500)),
-    "build": Row(BUILD, FILES=(12, 200)),
+    "sqlite": Row(SQLITE, small_tree=None, ROWS=(20, 500)),
+    "build": Row(BUILD, small_tree=None, FILES=(12, 200)),
     "copies": Row(COPIES, LINES_OF_TEXT=(1000, 100_000), MANY=(50, 5000), DETAILS=(120, 120)),
     "copy of /": Row(ROOT_COPY, WHOLE=(0, 1)),
     "git": Row(GIT, small_tree=None, COMMITS=(100, 5000), OWN_COMMITS=(10, 200)),
