@@ -98,6 +98,14 @@ Result<struct statx> RecordedNode::status(const Subject& /*subject*/) {
   if (type() != host_type()) {
     status.stx_rdev_major = gnu_dev_major(owner.device);
     status.stx_rdev_minor = gnu_dev_minor(owner.device);
+    // What open_device() opens in its place: programs compare what they have looked at with what they then hold.
+    struct stat device {};
+    const char* path = harmless_device(type(), owner.device);
+    if (path != nullptr && ::lstat(path, &device) == 0 && device.st_rdev == owner.device) {
+      status.stx_dev_major = gnu_dev_major(device.st_dev);
+      status.stx_dev_minor = gnu_dev_minor(device.st_dev);
+      status.stx_ino = device.st_ino;
+    }
   }
   return status;
 }
@@ -210,7 +218,7 @@ Status RecordedNode::set_xattr(const Subject& subject, const std::string& name, 
   if (is_private_xattr(name)) return Error(EPERM);
   LITEBOX_TRY(check_xattr_name(*subject.identity, type(), name, XattrUse::write));
   if (is_data(name)) LITEBOX_TRY(may_use(subject, W_OK));
-  if (name == kFileCapabilities && !is_file_capabilities(value)) return Error(EINVAL);
+  if (name == kFileCapabilities && !value.empty() && !is_file_capabilities(value)) return Error(EINVAL);
   if (is_kept(name)) {
     const auto keep = [&] { return host::set_xattr(fd(), kept_name(name).c_str(), value, flags); };
     const Status kept = retry_access(*file_system(), fd(), keep);

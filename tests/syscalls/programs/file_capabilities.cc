@@ -33,6 +33,7 @@ void see(const char* path) {
 void forms() {
   vfs_cap_data data = capabilities(1, true);
   TRY(setxattr("file", kName, &data, XATTR_CAPS_SZ_2 - 1, 0));
+  TRY(setxattr("file", kName, &data, 0, 0));
   data.magic_etc = VFS_CAP_REVISION_3;
   TRY(setxattr("file", kName, &data, XATTR_CAPS_SZ_2, 0));
   data.magic_etc = VFS_CAP_REVISION_2 | 2;
