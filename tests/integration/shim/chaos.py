@@ -189,7 +189,8 @@ def main():
                   f"{time.monotonic() - begin:.1f} s", flush=True)
         traffic.stop()
         for container in containers:
-            twice = {name: count for name, count in exits.counts.items() if count > 1}
+            # Of the traffic, an exit may be told again: containerd was killed before it had answered, and the shim cannot know.
+            twice = {name: count for name, count in exits.counts.items() if count > 1 and name.startswith("chaos-")}
             assert not twice, f"exits reported more than once: {twice}"
             engine.ctr("tasks", "kill", "-s", "SIGKILL", container.id)
             container.check_gone(exits)

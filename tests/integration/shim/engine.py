@@ -1,4 +1,5 @@
 """A containerd of a test's own: its directories, its process, its client."""
+import glob
 import hashlib
 import io
 import json
@@ -116,8 +117,9 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
             self.holder.kill()
             self.holder.wait()
             self.log.close()
-            for group in pathlib.Path("/sys/fs/cgroup").glob(f"*/{self.namespace}"):
-                group.rmdir()
+            for pattern in (f"/sys/fs/cgroup/*/{self.namespace}", f"/run/containerd/*/{self.namespace}"):
+                for directory in glob.glob(pattern):
+                    os.rmdir(directory)
             subprocess.run(["rm", "-rf", "--one-file-system", self.directory], check=False)
 
     def leak_shim(self, name):
