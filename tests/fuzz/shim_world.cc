@@ -50,7 +50,6 @@ namespace litebox::containerd {
 
 // --- operation.h
 
-// NOLINTNEXTLINE(performance-unnecessary-value-param): operation.h says what it takes
 uint64_t Operations::start(const Work& /*work*/, Completion completion) {
   const uint64_t number = ++numbers_;
   running_[number].completion = std::move(completion);

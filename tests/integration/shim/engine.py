@@ -1,4 +1,5 @@
 """A containerd of a test's own: its directories, its process, its client."""
+import errno
 import glob
 import hashlib
 import io
@@ -14,6 +15,19 @@ import time
 IMAGE = "localhost/busybox:test"
 USER_IMAGE = "localhost/busybox:user"
 RUNTIMES = {"runc": "io.containerd.runc.v2", "litebox": "io.containerd.litebox.v2"}
+
+
+def remove_when_empty(directory):
+    """A control group is busy until those that were killed in it are reaped."""
+    for _ in range(100):
+        try:
+            os.rmdir(directory)
+            return
+        except OSError as failure:
+            if failure.errno != errno.EBUSY:
+                raise
+            time.sleep(0.05)
+    print(f"{directory}: still busy", flush=True)
 
 
 class Containerd:
@@ -119,7 +133,7 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
             self.log.close()
             for pattern in (f"/sys/fs/cgroup/*/{self.namespace}", f"/run/containerd/*/{self.namespace}"):
                 for directory in glob.glob(pattern):
-                    os.rmdir(directory)
+                    remove_when_empty(directory)
             subprocess.run(["rm", "-rf", "--one-file-system", self.directory], check=False)
 
     def leak_shim(self, name):
