@@ -30,11 +30,11 @@ using test::TemporaryDirectory;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-Outcome run(Operations::Work work, bool kill = false) {
+Outcome run(const Operations::Work& work, bool kill = false) {
   const auto loop = std::move(EventLoop::create()).value();
   Operations operations(*loop);
   Outcome result;
-  const uint64_t number = operations.start(std::move(work), [&](Outcome outcome) {
+  const uint64_t number = operations.start(work, [&](Outcome outcome) {
     result = std::move(outcome);
     loop->stop();
   });

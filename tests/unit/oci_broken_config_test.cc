@@ -316,7 +316,7 @@ TEST(OciBrokenConfig, NamesTheFieldThatNeedsANamespace) {
   for (const auto& [type, error] : needs) {
     json document = testing::sample();
     auto& list = document["linux"]["namespaces"];
-    list.erase(std::find_if(list.begin(), list.end(), [&](const json& item) { return item["type"] == type; }));
+    list.erase(std::find_if(list.begin(), list.end(), [type = type](const json& item) { return item["type"] == type; }));
     const auto result = parse_config(document.dump());
     ASSERT_FALSE(result.ok()) << type;
     EXPECT_EQ(result.error().message(), std::string("config.json: ") + error);

@@ -83,7 +83,7 @@ TEST(OciState, NamesStatuses) {
 }
 
 TEST(OciState, FormatsTimeAsRfc3339) {
-  using namespace std::chrono;
+  using std::chrono::milliseconds, std::chrono::nanoseconds, std::chrono::seconds, std::chrono::system_clock;
   const system_clock::time_point whole{seconds(1795487947)};
   EXPECT_EQ(format_time(whole), "2026-11-24T02:39:07Z");
   EXPECT_EQ(format_time(whole + milliseconds(250)), "2026-11-24T02:39:07.25Z");
