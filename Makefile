@@ -36,19 +36,19 @@ lint: unit-tests
 unit-tests: install build
 	cmake --build $(BUILD) --target unit_tests
 
+# A test runs once more when it fails: engines' daemons, debuggers and shells wait for each other by the clock, and a busy host
+# keeps none of them to it.
+CTEST := ctest --output-on-failure --repeat until-pass:2 --test-dir
+
 # The unit tests, under AddressSanitizer and UndefinedBehaviorSanitizer.
 asan: install
 	cmake -S . -B $(BUILD)-asan -G Ninja -DLITEBOX_SANITIZE=ON
 	cmake --build $(BUILD)-asan --target unit_tests
-	ctest --test-dir $(BUILD)-asan --output-on-failure --parallel 2 --label-regex '^unit$$'
-
-# A test runs once more when it fails: engines' daemons, debuggers and shells wait for each other by the clock, and a busy host
-# keeps none of them to it.
-CTEST := ctest --test-dir $(BUILD) --output-on-failure --repeat until-pass:2
+	$(CTEST) $(BUILD)-asan --parallel 2 --label-regex '^unit$$'
 
 test: format lint asan rootfs
-	$(CTEST) --parallel 2 --label-regex '^(unit|syscalls|security)$$'
-	$(CTEST) --label-regex '^(integration|engines)$$'
+	$(CTEST) $(BUILD) --parallel 2 --label-regex '^(unit|syscalls|security)$$'
+	$(CTEST) $(BUILD) --label-regex '^(integration|engines)$$'
 
 # The Debian packages, in build/packages. They are checked by lintian, where that is installed.
 deb: install-build

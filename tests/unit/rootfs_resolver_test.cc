@@ -44,7 +44,10 @@ Answer ask_kernel(const Question& question) {
   struct open_how how {};
   how.flags = O_PATH | O_CLOEXEC | (question.follow ? 0 : O_NOFOLLOW);
   how.resolve = question.resolve;
-  const Fd fd(static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, question.path.c_str(), &how, sizeof how)));
+  Fd fd;
+  do {  // EAGAIN: something on this host has renamed or mounted while a ".." was followed (openat2(2))
+    fd.reset(static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, question.path.c_str(), &how, sizeof how)));
+  } while (!fd && errno == EAGAIN);
   if (!fd) return {errno, {}};
   struct stat status {};
   (void)::fstat(fd.get(), &status);
