@@ -23,7 +23,7 @@ PATIENCE = 120
 
 # What the first error of each call is called, when it fails at last, and that all is well once there is room again.
 FULL = r"""
-cd /work
+cd /data
 echo kept | dd of=kept conv=fsync 2> /dev/null; mkdir d; echo old > d/replaced
 until_error() { for i in $(seq 3000); do said=$(eval "$1" 2>&1) || { echo "$said" | sed 's/.*: //' | head -1; return; }; done; echo never; }
 mkdir many
@@ -38,14 +38,14 @@ rm -rf many fill; mkdir again; echo again > again/file; cat again/file; mv again
 FILL_SPACE = "dd if=/dev/zero of=fill bs=64k 2>&1 | grep -o 'No space.*'"
 
 READ_ONLY = r"""
-cd /work 2>/dev/null; for c in 'echo x > new' 'echo x >> kept' 'mkdir dir' 'rm kept' 'mv kept other' 'ln kept link' 'ln -s kept link' 'chmod 600 kept' 'chown 5 kept' 'touch kept' 'mkfifo fifo' 'truncate -s 0 kept'; do
+cd /data 2>/dev/null; for c in 'echo x > new' 'echo x >> kept' 'mkdir dir' 'rm kept' 'mv kept other' 'ln kept link' 'ln -s kept link' 'chmod 600 kept' 'chown 5 kept' 'touch kept' 'mkfifo fifo' 'truncate -s 0 kept'; do
   sh -c "$c" 2>&1 | sed 's/.*: //'; done; cat kept; ls /; echo x > /dev/null && echo device; exit 5
 """
 
 MEMORY = r"""
-echo kept | dd of=/work/kept conv=fsync 2> /dev/null
+echo kept | dd of=/data/kept conv=fsync 2> /dev/null
 for i in 1 2 3; do dd if=/dev/zero of=/dev/null bs=200M count=1 2> /dev/null; echo "ended with $?"; done
-cat /work/kept; ls / > /dev/null; echo "goes on $?"
+cat /data/kept; ls / > /dev/null; echo "goes on $?"
 """
 
 
@@ -68,13 +68,13 @@ class Test:
         self.count = 0
 
     def tree(self, root, owner):
-        """A busybox tree in a directory that is there, with a directory /work."""
+        """A busybox tree in a directory that is there, with a directory /data."""
         made = self.directory / f"busybox-{owner}"
         subprocess.run([str(self.options.make_rootfs), "busybox", made, str(owner)], check=True)
         subprocess.run(["cp", "-a", f"{made}/.", root], check=True)
         shutil.copy(self.options.program, root / "stress")
-        (root / "work").mkdir(exist_ok=True)
-        for path in (root, root / "work", root / "stress"):
+        (root / "data").mkdir(exist_ok=True)
+        for path in (root, root / "data", root / "stress"):
             os.chown(path, owner, owner)
 
     def natively(self, root, script, before=""):
@@ -145,8 +145,8 @@ class Test:
             place = self.directory / name
             place.mkdir()
             self.tree(place, owner)
-            (place / "work/kept").write_text("kept\n")
-            os.chown(place / "work/kept", owner, owner)
+            (place / "data/kept").write_text("kept\n")
+            os.chown(place / "data/kept", owner, owner)
             subprocess.run(["mount", "--bind", place, place], check=True)
             subprocess.run(["mount", "-o", "remount,bind,ro", place], check=True)
             return place
@@ -218,7 +218,7 @@ class Test:
                     os.chown(group / "cgroup.procs", self.owner, self.owner)
                     done = self.inside(root, ["/bin/sh", "-c", MEMORY], enter, None if self.user else f"/{group.name}/container")
                 seen.append((done.returncode, [line for line in done.stdout.splitlines() if line != "Killed"]))
-                check((root / "work/kept").read_text() == "kept\n", "what was synced is lost")
+                check((root / "data/kept").read_text() == "kept\n", "what was synced is lost")
             check(seen[0] == seen[1], f"memory: natively {seen[0]}, in litebox {seen[1]}")
             print(f"same: memory: {seen[1]}", flush=True)
         finally:
