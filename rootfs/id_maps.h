@@ -41,7 +41,6 @@ struct IdMaps {
   IdMap users;
   IdMap groups;
 
-  bool is_identity() const { return users.is_identity() && groups.is_identity(); }
   // privileged_wrt_inode_uidgid(): a file whose ids are both the container's.
   bool owns(const struct statx& file) const;
   void translate(struct statx& file) const;
