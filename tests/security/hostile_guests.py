@@ -5,32 +5,22 @@
 
 As root the test can also play the ordinary user: it gives up its privileges for everything but the making of the user.
 """
-import argparse
 import ctypes
 import json
 import os
 import pathlib
-import pwd
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
+
+from harness import Failure, arguments, attack, check
 
 CAPABILITIES = ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FSETID", "CAP_FOWNER", "CAP_MKNOD", "CAP_NET_RAW", "CAP_SETGID",
                 "CAP_SETUID", "CAP_SETFCAP", "CAP_SETPCAP", "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT", "CAP_KILL",
                 "CAP_AUDIT_WRITE"]
-
-
-class Failure(Exception):
-    pass
-
-
-def check(condition, text):
-    if not condition:
-        raise Failure(text)
 
 
 class Canaries:
@@ -202,34 +192,9 @@ def run_in(directory, options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--litebox", required=True, type=pathlib.Path)
+    parser = arguments(__doc__)
     parser.add_argument("--guest", required=True, type=pathlib.Path)
-    parser.add_argument("--as", dest="who", choices=["root", "user"], required=True)
-    options = parser.parse_args()
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="litebox-hostile-"))
-    try:
-        if options.who == "root":
-            check(os.geteuid() == 0, "--as root needs root")
-        elif os.geteuid() == 0:
-            nobody = pwd.getpwnam("nobody")
-            for name in ("litebox", "guest"):  # the build may lie where only root may look
-                shutil.copy(getattr(options, name), directory / getattr(options, name).name)
-                setattr(options, name, directory / getattr(options, name).name)
-            os.chown(directory, nobody.pw_uid, nobody.pw_gid)
-            os.setgroups([])
-            os.setresgid(nobody.pw_gid, nobody.pw_gid, nobody.pw_gid)
-            os.setresuid(nobody.pw_uid, nobody.pw_uid, nobody.pw_uid)
-            os.environ["XDG_RUNTIME_DIR"] = str(directory)
-            os.environ["HOME"] = str(directory)
-        run_in(directory, options)
-    except Failure as failure:
-        print(f"FAILED: {failure}", file=sys.stderr)
-        return 1
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-    print("no canary was touched")
-    return 0
+    return attack(parser.parse_args(), ["litebox", "guest"], run_in, "no canary was touched")
 
 
 if __name__ == "__main__":

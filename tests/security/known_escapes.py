@@ -3,12 +3,10 @@
 
     known_escapes.py --litebox BUILD/litebox --make-rootfs packaging/make-rootfs --as root|user
 """
-import argparse
 import ctypes
 import json
 import os
 import pathlib
-import pwd
 import shutil
 import subprocess
 import sys
@@ -16,18 +14,11 @@ import tempfile
 import threading
 import time
 
+from harness import Failure, arguments, become_nobody, check
+
 RENAME_EXCHANGE = 2
 AT_FDCWD = -100
 SECRET = "text that only the host has\n"
-
-
-class Failure(Exception):
-    pass
-
-
-def check(condition, text):
-    if not condition:
-        raise Failure(text)
 
 
 class Bundle:
@@ -246,22 +237,9 @@ TESTS = [proc_is_a_volume, proc_is_a_symlink, mountpoints_raced, leaked_descript
          console_replaced, writes_redirected]
 
 
-def become_nobody(directory, options):
-    nobody = pwd.getpwnam("nobody")
-    shutil.copy(options.litebox, directory / "litebox")  # the build may lie where only root may look
-    options.litebox = directory / "litebox"
-    subprocess.run(["chown", "-R", f"{nobody.pw_uid}:{nobody.pw_gid}", str(directory)], check=True)
-    os.setgroups([])
-    os.setresgid(nobody.pw_gid, nobody.pw_gid, nobody.pw_gid)
-    os.setresuid(nobody.pw_uid, nobody.pw_uid, nobody.pw_uid)
-    os.environ["XDG_RUNTIME_DIR"] = os.environ["HOME"] = str(directory)
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--litebox", required=True, type=pathlib.Path)
+    parser = arguments(__doc__)
     parser.add_argument("--make-rootfs", required=True, type=pathlib.Path)
-    parser.add_argument("--as", dest="who", choices=["root", "user"], required=True)
     options = parser.parse_args()
     directory = pathlib.Path(tempfile.mkdtemp(prefix="litebox-escapes-"))
     failed = 0
@@ -270,7 +248,7 @@ def main():
         options.rootfs = directory / "busybox"
         subprocess.run([str(options.make_rootfs), "busybox", str(options.rootfs)], check=True, timeout=120)
         if options.who == "user" and os.geteuid() == 0:
-            become_nobody(directory, options)
+            become_nobody(directory, options, ["litebox"])
         for test in TESTS:
             place = directory / test.__name__
             place.mkdir()

@@ -3,23 +3,21 @@
 
     neighbours.py --litebox BUILD/litebox --guest BUILD/tests/security/hostile --as root|user
 """
-import argparse
 import fcntl
 import json
 import os
 import pathlib
-import pwd
 import select
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import termios
 import threading
 import time
 
-from hostile_guests import CAPABILITIES, Failure, check, helpers_of
+from harness import arguments, attack, check
+from hostile_guests import CAPABILITIES, helpers_of
 
 def be_the_canary(output):
     """Tells of every signal; has a second thread."""
@@ -203,32 +201,9 @@ def run_in(directory, options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--litebox", required=True, type=pathlib.Path)
+    parser = arguments(__doc__)
     parser.add_argument("--guest", required=True, type=pathlib.Path)
-    parser.add_argument("--as", dest="who", choices=["root", "user"], required=True)
-    options = parser.parse_args()
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="litebox-neighbours-"))
-    try:
-        if options.who == "root":
-            check(os.geteuid() == 0, "--as root needs root")
-        elif os.geteuid() == 0:
-            nobody = pwd.getpwnam("nobody")
-            for name in ("litebox", "guest"):  # the build may lie where only root may look
-                setattr(options, name, pathlib.Path(shutil.copy(getattr(options, name), directory)))
-            os.chown(directory, nobody.pw_uid, nobody.pw_gid)
-            os.setgroups([])
-            os.setresgid(nobody.pw_gid, nobody.pw_gid, nobody.pw_gid)
-            os.setresuid(nobody.pw_uid, nobody.pw_uid, nobody.pw_uid)
-            os.environ["XDG_RUNTIME_DIR"] = os.environ["HOME"] = str(directory)
-        run_in(directory, options)
-    except Failure as failure:
-        print(f"FAILED: {failure}", file=sys.stderr)
-        return 1
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-    print("nothing was reached")
-    return 0
+    return attack(parser.parse_args(), ["litebox", "guest"], run_in, "nothing was reached")
 
 
 if __name__ == "__main__":

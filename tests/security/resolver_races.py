@@ -3,27 +3,17 @@
 
     resolver_races.py --litebox BUILD/litebox --guest BUILD/tests/security/resolver_races --as root|user [--seconds N]
 """
-import argparse
 import json
 import os
 import pathlib
-import pwd
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
+
+from harness import arguments, attack, check
 
 CANARY = "the canary of the resolver's races\n"
-
-
-class Failure(Exception):
-    pass
-
-
-def check(condition, text):
-    if not condition:
-        raise Failure(text)
 
 
 def numbers_of(text):
@@ -81,33 +71,11 @@ def run(directory, options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--litebox", required=True, type=pathlib.Path)
+    parser = arguments(__doc__)
     parser.add_argument("--guest", required=True, type=pathlib.Path)
-    parser.add_argument("--as", dest="who", choices=["root", "user"], required=True)
     parser.add_argument("--seconds", type=int, default=int(os.environ.get("LITEBOX_RACE_SECONDS", "10")))
     parser.add_argument("--control-seconds", type=int, default=3)
-    options = parser.parse_args()
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="litebox-races-"))
-    try:
-        directory.chmod(0o755)
-        for name in ("litebox", "guest"):  # the build may lie where only root may look
-            shutil.copy(getattr(options, name), directory / name)
-            setattr(options, name, directory / name)
-        if options.who == "user" and os.geteuid() == 0:
-            nobody = pwd.getpwnam("nobody")
-            os.chown(directory, nobody.pw_uid, nobody.pw_gid)
-            os.setgroups([])
-            os.setresgid(nobody.pw_gid, nobody.pw_gid, nobody.pw_gid)
-            os.setresuid(nobody.pw_uid, nobody.pw_uid, nobody.pw_uid)
-            os.environ["XDG_RUNTIME_DIR"] = os.environ["HOME"] = str(directory)
-        run(directory, options)
-    except Failure as failure:
-        print(f"FAILED: {failure}", file=sys.stderr)
-        return 1
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-    return 0
+    return attack(parser.parse_args(), ["litebox", "guest"], run, "nothing escaped")
 
 
 if __name__ == "__main__":
