@@ -40,6 +40,18 @@ HostFileSystemPtr host_file_system(const Mount& mount) {
   return root == nullptr ? nullptr : root->file_system();
 }
 
+// The mount that shows the host mount `mount_id`, where there is but one and it shows all of that: no path need be compared.
+MountPtr only_mount_of(const MountTable& table, uint64_t mount_id) {
+  MountPtr only;
+  for (const MountPtr& mount : table.mounts()) {
+    const HostFileSystemPtr file_system = host_file_system(*mount);
+    if (file_system == nullptr || !file_system->knows(mount_id)) continue;
+    if (only || !mount->whole) return nullptr;
+    only = mount;
+  }
+  return only;
+}
+
 // A place of its own: nothing above it can be named.
 Location alone(NodePtr node) {
   auto mount = std::make_shared<Mount>();
@@ -62,13 +74,15 @@ Result<Location> Tree::locate(int fd) {
     }
   }
 
-  LITEBOX_ASSIGN(const std::string path, host::path(fd));
-  const MountPtr mount = closest_mount(*mounts, path, [&](const Mount& candidate) {
-    const HostFileSystemPtr file_system = host_file_system(candidate);
-    return file_system != nullptr && file_system->knows(identification.mount_id);
-  });
+  MountPtr mount = only_mount_of(*mounts, identification.mount_id);
   if (!mount) {
-    for (const MountPtr& candidate : mounts->mounts()) {
+    LITEBOX_ASSIGN(const std::string path, host::path(fd));
+    mount = closest_mount(*mounts, path, [&](const Mount& candidate) {
+      const HostFileSystemPtr file_system = host_file_system(candidate);
+      return file_system != nullptr && file_system->knows(identification.mount_id);
+    });
+    for (size_t i = 0; !mount && i < mounts->mounts().size(); ++i) {
+      const MountPtr& candidate = mounts->mounts()[i];
       if (NodePtr node = candidate->root->find_handed_out(fd, path)) return Location{candidate, std::move(node)};
     }
   }

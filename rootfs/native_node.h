@@ -10,6 +10,8 @@ class NativeNode final : public HostNode {
  public:
   using HostNode::HostNode;
 
+  bool acts_as_subject() const override { return file_system()->ids() == nullptr; }
+
   Result<struct statx> status(const Subject& subject) override;
   Status check_access(const Subject& subject, int mask) override;
   bool grants_set_id() const override;

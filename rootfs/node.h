@@ -124,6 +124,9 @@ class Node : public std::enable_shared_from_this<Node> {
   virtual Status remove_xattr(const Subject& subject, const std::string& name);
   virtual Result<std::vector<std::string>> list_xattrs(const Subject& subject);
 
+  // Whether its operations take on the subject's identity (scoped_identity.h): whoever asks for several may do so once for all.
+  virtual bool acts_as_subject() const { return false; }
+
   // --- where it is
   // Its path from the root of its own file system ("/" for that root), as d_path shows it, " (deleted)" included. For host
   // files: the path on the host.

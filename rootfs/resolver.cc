@@ -3,9 +3,11 @@
 #include <unistd.h>
 
 #include <climits>
+#include <optional>
 #include <string>
 
 #include "rootfs/mount_table.h"
+#include "rootfs/scoped_identity.h"
 #include "rootfs/tree.h"
 #include "rootfs/tree_path.h"
 
@@ -34,6 +36,7 @@ class Walk {
   };
 
   bool scoped() const { return options_.beneath || options_.in_root; }
+  void act_on(const Node& node);
   bool skip_slashes();
   Component next_component() const;
   Status jump_to_root(bool from_link);
@@ -57,7 +60,17 @@ class Walk {
   size_t at_ = 0;
   Location here_;
   Resolved resolved_;
+  std::optional<ScopedIdentity> acting_;
 };
+
+// Takes on the subject's identity once for a series of nodes that would each do so, and gives it up before any other.
+void Walk::act_on(const Node& node) {
+  if (!node.acts_as_subject()) {
+    acting_.reset();
+  } else if (!acting_) {
+    acting_.emplace(*subject_.identity);
+  }
+}
 
 bool Walk::skip_slashes() {
   at_ = rest_.find_first_not_of('/', at_);
@@ -102,6 +115,7 @@ Result<Location> Walk::up() {
     if (options_.no_cross_mount) return Error(EXDEV);
     here = place->mountpoint;
   }
+  act_on(*here.node);
   LITEBOX_ASSIGN(NodePtr parent, here.node->parent(subject_));
   if (!connected(*here.mount, *parent)) return Error(ENOENT);
   Location above = table_.cross({here.mount, std::move(parent)});
@@ -113,6 +127,7 @@ Result<Location> Walk::up() {
 // for the last one where the caller wants its parent. True when the walk has got further; the walk may have ended then.
 Result<bool> Walk::hurry() {
   if (!plain_ || !may_hurry_) return false;
+  size_t last_at = at_;
   size_t end = at_;
   size_t parts = 0;
   bool all = false;
@@ -124,6 +139,7 @@ Result<bool> Walk::hurry() {
     if (name == ".." || table_.has_name(name) || (last && (options_.want_parent || stop < rest_.size() || name == "."))) {
       break;
     }
+    last_at = at;
     end = stop;
     ++parts;
     all = last;
@@ -132,10 +148,18 @@ Result<bool> Walk::hurry() {
   if (parts < 2) return false;
   auto found = here_.node->lookup_path(subject_, rest_.substr(at_, end - at_));
   if (!found.ok() && found.error().number() != EXDEV) return std::move(found).error();
-  // A symlink is followed from the directory that holds it, which this way does not tell.
-  if (!found.ok() || ((*found)->is_symlink() && (!all || options_.follow_final))) {
+  if (!found.ok()) {
     may_hurry_ = false;
     return false;
+  }
+  if ((*found)->is_symlink() && (!all || options_.follow_final)) {
+    // Its directory is not known here, but its path is: what the link says is looked up behind that.
+    const std::string directory = rest_.substr(at_, last_at - at_);
+    Component component;
+    component.end = end;
+    LITEBOX_TRY(follow({here_.mount, std::move(*found)}, component));
+    if (rest_.front() != '/') rest_.insert(0, directory);
+    return true;
   }
   here_.node = std::move(*found);
   at_ = end;
@@ -146,6 +170,7 @@ Result<bool> Walk::hurry() {
 Result<bool> Walk::follow(const Location& link, const Component& component) {
   if (links_++ >= kMaxSymlinks) return Error(ELOOP);
   if (options_.no_symlinks || link.mount->flags.no_symlink_follow) return Error(ELOOP);
+  act_on(*link.node);
   LITEBOX_ASSIGN(std::optional<Location> magic, link.node->magic_target(subject_));
   if (magic) {
     if (options_.no_magic_links) return Error(ELOOP);
@@ -192,6 +217,7 @@ Result<Resolved> Walk::run(std::string_view path) {
 
   while (skip_slashes()) {
     if (!here_.node->is_directory()) return Error(ENOTDIR);
+    act_on(*here_.node);
     LITEBOX_ASSIGN(const bool hurried, hurry());
     if (hurried && at_ == rest_.size()) {
       resolved_.target = here_;

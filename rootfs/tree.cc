@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "rootfs/host_node.h"
 #include "rootfs/mount_table.h"
 #include "rootfs/tree_path.h"
 
@@ -13,6 +14,13 @@ namespace {
 
 bool is_special(const Node& node) { return !S_ISREG(node.type()) && !S_ISDIR(node.type()) && !S_ISLNK(node.type()); }
 
+bool shows_whole_mount(Node& root) {
+  const auto* host = dynamic_cast<const HostNode*>(&root);
+  if (host == nullptr || !host->file_system()->private_mount()) return false;
+  const auto path = root.path_in_file_system();
+  return path.ok() && *path == "/";
+}
+
 std::string last_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 }  // namespace
@@ -20,6 +28,7 @@ std::string last_name(const std::string& path) { return path.substr(path.rfind('
 Tree::Tree(Location root) {
   root.mount->id = next_id_++;
   root.mount->root = root.node;
+  root.mount->whole = shows_whole_mount(*root.node);
   table_ = std::make_shared<const MountTable>(std::vector<MountPtr>{std::move(root.mount)});
 }
 
@@ -62,6 +71,7 @@ Result<MountPtr> Tree::mount(const Location& mountpoint, NodePtr root, MountFlag
   auto mount = std::make_shared<Mount>();
   mount->id = next_id_++;
   mount->place_ = std::move(place);
+  mount->whole = shows_whole_mount(*root);
   mount->root = std::move(root);
   mount->flags = std::move(flags);
   mount->type = std::move(type);

@@ -56,6 +56,7 @@ class Mount {
   MountFlags flags;
   MountFlags locked;      // which of the flags a guest may not clear: those that config.json asks for (MNT_LOCK_*)
   bool of_guest = false;  // a file system that a guest has mounted
+  bool whole = false;     // shows a mount of the host's that nobody else has (HostFileSystem::private_mount) from its root on
   std::string type;       // "ext4", "tmpfs", "proc", ... as mountinfo shows it
   std::string source;     // as mountinfo shows it
   std::string root_path;  // mountinfo's fourth field: the root within its file system

@@ -91,7 +91,7 @@ struct Launch {
   uint32_t secure;                // AT_SECURE
   uint32_t prefix_count;
   uint32_t strings_size;
-  uint64_t random_seed;  // for the placement of PIE images and brk; 0: no randomisation (ADDR_NO_RANDOMIZE)
+  uint64_t random_seed;  // for the placement of PIE images and brk; 0, like ADDR_NO_RANDOMIZE: none
   char comm[16];
   uint32_t traced;  // make kHypercallReady before the program begins
   uint32_t clears;  // what must not reach a program that gains privileges (kClears...)

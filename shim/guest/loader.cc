@@ -48,13 +48,16 @@ void describe(const Image& program, const Vectors& vectors, uint64_t heap) {
   call(__NR_prctl, PR_SET_MM, PR_SET_MM_MAP, address_of(&map), sizeof(map), 0);
 }
 
-// begin_new_exec(): what the caller has chosen and a program with more privileges must not inherit.
-void clear_choices(uint32_t clears) {
+// begin_new_exec(): what the caller has chosen and a program with more privileges must not inherit. The personality that is
+// left.
+uint64_t clear_choices(uint32_t clears) {
   constexpr uint64_t kAskOnly = 0xffffffff;
   if ((clears & abi::kClearsDeathSignal) != 0) call(__NR_prctl, PR_SET_PDEATHSIG, 0);
-  if ((clears & abi::kClearsPersonality) == 0) return;
   const auto persona = static_cast<uint64_t>(call(__NR_personality, kAskOnly));
-  if ((persona & PER_CLEAR_ON_SETID) != 0) call(__NR_personality, persona & ~static_cast<uint64_t>(PER_CLEAR_ON_SETID));
+  if ((clears & abi::kClearsPersonality) == 0 || (persona & PER_CLEAR_ON_SETID) == 0) return persona;
+  const uint64_t cleared = persona & ~static_cast<uint64_t>(PER_CLEAR_ON_SETID);
+  call(__NR_personality, cleared);
+  return cleared;
 }
 
 // Where the heap begins, as load_elf_binary() and arch_randomize_brk() place it.
@@ -80,9 +83,9 @@ extern "C" Start load_program(uint64_t* stack, abi::Launch* launch) {
   check(answer);
   if (launch->version != abi::kAbiVersion) fail(-EPROTO);
 
-  clear_choices(launch->clears);
+  const uint64_t persona = clear_choices(launch->clears);
   const bool has_interpreter = launch->interpreter_fd >= 0;
-  Random random(launch->random_seed);
+  Random random((persona & ADDR_NO_RANDOMIZE) != 0 ? 0 : launch->random_seed);
   Image program = {};
   map_file(launch->program_fd, has_interpreter ? Role::kDynamicProgram : Role::kStaticProgram, random, program);
   Image interpreter = {};

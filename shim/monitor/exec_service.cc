@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/ioctl.h>
-#include <sys/personality.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -73,13 +72,6 @@ uint64_t random_seed() {
   uint64_t seed = 0;
   while (seed == 0 && ::getrandom(&seed, sizeof seed, 0) == sizeof seed) continue;
   return seed;
-}
-
-// Whether the process has asked for an address space that is not randomized (personality(2)).
-bool is_predictable(HostPid process) {
-  unsigned persona = 0;
-  std::ifstream file("/proc/" + std::to_string(process.value()) + "/personality");
-  return file >> std::hex >> persona && (persona & ADDR_NO_RANDOMIZE) != 0;
 }
 
 // The descriptor in the name "/dev/fd/<number>" that the kernel gave to what a process has executed (fs/exec.c alloc_bprm()).
@@ -312,9 +304,8 @@ Status ExecService::hand_over(const seccomp_notif& notification, HostPid process
   uint32_t clears = 0;
   if (plan.secure) clears |= abi::kClearsDeathSignal;
   if (kernel::clears_personality(*before, plan)) clears |= abi::kClearsPersonality;
-  const bool predictable = (clears & abi::kClearsPersonality) == 0 && is_predictable(process);
   const bool traced = world_.traces().tracer_of(process).has_value();
-  const std::string message = launch_message(plan, program_fd, interpreter_fd, predictable ? 0 : random_seed(), traced, clears);
+  const std::string message = launch_message(plan, program_fd, interpreter_fd, random_seed(), traced, clears);
   if (message.size() > notification.data.args[1]) return Error(E2BIG);
   const kernel::GuestMemory memory(process);
   LITEBOX_TRY(memory.write(GuestAddress(notification.data.args[0]), message.data(), message.size()));

@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "rootfs/descriptor_registry.h"
+#include "rootfs/host_file.h"
 #include "shim/syscalls/lookup.h"
 #include "shim/table/handlers.h"
 
@@ -39,6 +41,19 @@ Reply reply_stat(const Call& call, const rootfs::Location& location, GuestAddres
   return Reply::from(call.memory.write_value(buffer, to_stat(status)));
 }
 
+// Descriptors are held things: of one that is no stand-in for a file of litebox's own, the kernel says all, as for fstat(2).
+Result<struct statx> descriptor_status(const Call& call, int fd) {
+  if (!call.world.mode().recorded_ownership && !call.world.mode().mapped_ids) {
+    LITEBOX_ASSIGN(const Fd copy, call.file(fd));
+    LITEBOX_ASSIGN(const struct statx status, rootfs::host::status(copy.get()));
+    const rootfs::NodeKey key{gnu_dev_makedev(status.stx_dev_major, status.stx_dev_minor), status.stx_ino};
+    const auto& registry = call.world.tree().registry();
+    if (registry == nullptr || registry->find(key) == nullptr) return status;
+  }
+  LITEBOX_ASSIGN(const rootfs::Location location, locate_descriptor(call, fd, PathDescriptors::allowed));
+  return location.node->status(call.subject());
+}
+
 Reply stat_path(const Call& call, unsigned at_flags) {
   LITEBOX_OR_REPLY(const std::string path, call.path(0));
   LITEBOX_OR_REPLY(const rootfs::Location location, locate_at(call, AT_FDCWD, path, at_flags));
@@ -52,8 +67,8 @@ Reply sys_stat(Call& call) { return stat_path(call, 0); }
 Reply sys_lstat(Call& call) { return stat_path(call, AT_SYMLINK_NOFOLLOW); }
 
 Reply sys_fstat(Call& call) {
-  LITEBOX_OR_REPLY(const rootfs::Location location, locate_descriptor(call, call.integer(0), PathDescriptors::allowed));
-  return reply_stat(call, location, call.address(1));
+  LITEBOX_OR_REPLY(const struct statx status, descriptor_status(call, call.integer(0)));
+  return Reply::from(call.memory.write_value(call.address(1), to_stat(status)));
 }
 
 Reply sys_newfstatat(Call& call) {
@@ -61,6 +76,10 @@ Reply sys_newfstatat(Call& call) {
   LITEBOX_OR_REPLY(const std::string path, path_maybe_null(call, 1, flags));
   constexpr unsigned kKnown = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE;
   if ((flags & ~kKnown) != 0) return Reply::error(EINVAL);
+  if (path.empty() && (flags & AT_EMPTY_PATH) != 0 && call.integer(0) != AT_FDCWD) {
+    LITEBOX_OR_REPLY(const struct statx status, descriptor_status(call, call.integer(0)));
+    return Reply::from(call.memory.write_value(call.address(2), to_stat(status)));
+  }
   LITEBOX_OR_REPLY(const rootfs::Location location, locate_at(call, call.integer(0), path, flags));
   return reply_stat(call, location, call.address(2));
 }
