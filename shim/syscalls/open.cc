@@ -116,6 +116,8 @@ Reply open_existing(Call& call, const rootfs::Location& location, const OpenRequ
     LITEBOX_CHECK_REPLY(node->check_access(subject, request.access));
     return Reply::error(ENXIO);
   }
+  // Of what has no size O_TRUNC asks for the permission all the same.
+  if (request.has(O_TRUNC) && !S_ISREG(type)) LITEBOX_CHECK_REPLY(node->check_access(subject, request.access));
   if (request.has(O_NOATIME)) {
     LITEBOX_CHECK_REPLY(node->check_access(subject, request.access));
     LITEBOX_CHECK_REPLY(check_no_atime(call, location));

@@ -26,6 +26,11 @@ Status check_entries(const Entry& from, const Entry& to, unsigned flags) {
   return {};
 }
 
+// ".", ".." and "/" are no names that could be given or taken.
+Status check_last(const Entry& entry, int error) {
+  return entry.last == rootfs::LastComponent::normal ? Status() : Status(Error(error));
+}
+
 bool has_long_name(const Error& error) { return error.number() == ENAMETOOLONG; }
 
 // The mount of the directory in which a path's last component is.
@@ -40,6 +45,7 @@ Result<rootfs::MountPtr> directory_mount(const Call& call, int dirfd, const std:
 Reply rename_entry(const Call& call, int old_dirfd, int old_index, int new_dirfd, int new_index, unsigned flags) {
   if ((flags & ~static_cast<unsigned>(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)) != 0) return Reply::error(EINVAL);
   if ((flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)) != 0 && (flags & RENAME_EXCHANGE) != 0) return Reply::error(EINVAL);
+  const int taken = (flags & RENAME_NOREPLACE) != 0 ? EEXIST : EBUSY;
   LITEBOX_OR_REPLY(const std::string old_path, call.path(old_index));
   LITEBOX_OR_REPLY(const std::string new_path, call.path(new_index));
   Result<Entry> old_entry = lookup_entry(call, old_dirfd, old_path);
@@ -49,13 +55,17 @@ Reply rename_entry(const Call& call, int old_dirfd, int old_index, int new_dirfd
     // Names are looked at only after both directories.
     LITEBOX_OR_REPLY(const rootfs::MountPtr old_mount, directory_mount(call, old_dirfd, old_path));
     LITEBOX_OR_REPLY(const rootfs::MountPtr new_mount, directory_mount(call, new_dirfd, new_path));
-    return Reply::error(old_mount == new_mount ? ENAMETOOLONG : EXDEV);
+    if (old_mount != new_mount) return Reply::error(EXDEV);
+    if (old_entry.ok()) LITEBOX_CHECK_REPLY(check_last(*old_entry, EBUSY));
+    if (new_entry.ok()) LITEBOX_CHECK_REPLY(check_last(*new_entry, taken));
+    LITEBOX_CHECK_REPLY(rootfs::Tree::want_write({old_mount, nullptr}));
+    return Reply::error(old_entry.ok() && !old_entry->exists() ? ENOENT : ENAMETOOLONG);
   }
   LITEBOX_OR_REPLY(const Entry from, std::move(old_entry));
   LITEBOX_OR_REPLY(const Entry to, std::move(new_entry));
   if (from.parent.mount != to.parent.mount) return Reply::error(EXDEV);
-  if (from.last != rootfs::LastComponent::normal) return Reply::error(EBUSY);
-  if (to.last != rootfs::LastComponent::normal) return Reply::error((flags & RENAME_NOREPLACE) != 0 ? EEXIST : EBUSY);
+  LITEBOX_CHECK_REPLY(check_last(from, EBUSY));
+  LITEBOX_CHECK_REPLY(check_last(to, taken));
   LITEBOX_CHECK_REPLY(rootfs::Tree::want_write(from.parent));
   LITEBOX_CHECK_REPLY(check_entries(from, to, flags));
   const rootfs::Subject subject = call.subject();

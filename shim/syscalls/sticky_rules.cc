@@ -13,12 +13,12 @@ int read_setting(const char* path) {
   return file >> value ? value : 0;
 }
 
-// 0: off; 1: world-writable sticky directories; 2: group-writable ones too.
+// 0: off; 1: world-writable sticky directories; 2: group-writable ones too. Links, sockets and devices have no setting.
 int protection_of(mode_t type) {
   static const int regular = read_setting("/proc/sys/fs/protected_regular");
   static const int fifos = read_setting("/proc/sys/fs/protected_fifos");
   if (S_ISREG(type)) return regular;
-  return S_ISFIFO(type) ? fifos : 0;
+  return S_ISFIFO(type) ? fifos : 1;
 }
 
 }  // namespace

@@ -189,6 +189,10 @@ void permissions() {
   put_file("closed/in", "x");
   mkdir("writable", 0755);
   chmod("writable", 0777);
+  mkfifo("fifo", 0644);
+  mkdir("sticky", 0755);
+  chmod("sticky", 01777);
+  symlink("../readable", "sticky/link");
   in_child(
       [] {
         TRY_OPEN(open("private", O_RDONLY));
@@ -197,6 +201,10 @@ void permissions() {
         TRY_OPEN(open("readable", O_RDONLY | O_TRUNC));
         TRY_OPEN(open("readable", O_RDONLY | O_CREAT, 0644));
         TRY_OPEN(open("readable", O_RDWR | O_CREAT | O_EXCL, 0644));
+        TRY_OPEN(open("fifo", O_RDONLY | O_NONBLOCK));
+        TRY_OPEN(open("fifo", O_RDONLY | O_NONBLOCK | O_TRUNC));
+        TRY_OPEN(open("sticky/link", O_RDONLY | O_NOFOLLOW));
+        TRY_OPEN(open("sticky/link", O_RDONLY | O_NOFOLLOW | O_CREAT, 0644));
         TRY_OPEN(open("closed/in", O_RDONLY));
         TRY_OPEN(open("closed/none", O_RDONLY));
         TRY_OPEN(open("closed", O_RDONLY));

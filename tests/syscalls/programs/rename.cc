@@ -1,5 +1,8 @@
 // rename(2), renameat(2), renameat2(2).
+#include <limits.h>
 #include <linux/fs.h>
+
+#include <string>
 
 #include "report.h"
 
@@ -40,6 +43,22 @@ void files() {
   show("b");
   show("same");
   TRY(unlink("same"));
+}
+
+// Names that are too long are found to be so only when both directories are known and the other name is a name.
+void long_names() {
+  static const std::string text(NAME_MAX + 1, 'n');
+  const char* const long_name = text.c_str();
+  TRY(rename("b", long_name));
+  TRY(rename(long_name, "b"));
+  TRY(rename("missing", long_name));
+  TRY(rename(long_name, ".."));
+  TRY(rename(".", long_name));
+  TRY(renameat2_raw(long_name, ".", RENAME_NOREPLACE));
+  TRY(renameat2_raw("missing", long_name, RENAME_EXCHANGE));
+  TRY(rename(long_name, "missing/x"));
+  TRY(rename("missing/x", long_name));
+  TRY(rename(long_name, "/proc/x"));
 }
 
 void directories() {
@@ -148,6 +167,7 @@ int main() {
   mkdir("full", 0755);
   put_file("full/in", "x");
   files();
+  long_names();
   directories();
   symlinks();
   flags();
