@@ -170,6 +170,7 @@ Status StateTable::assign_locked(HostPid process, ProcessStatePtr state) {
   }
   const rlimit limit{static_cast<uint64_t>(prefix_) << 32U | number, RLIM_INFINITY};
   if (::prlimit(process.value(), RLIMIT_LOCKS, &limit, nullptr) != 0) return last_error();
+  version_.fetch_add(1, std::memory_order_release);
   if (own_.any() && own_.has(process)) own_.mark(process, number);
   return {};
 }

@@ -3,6 +3,7 @@
 
 #include <sys/resource.h>
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <mutex>
@@ -27,6 +28,10 @@ class StateTable {
   std::optional<uint64_t> tag_of(HostPid process) const;
   // The state of a process or thread, with the credentials that are a thread's own; ESRCH for one that is not a member.
   Result<ProcessStatePtr> find(HostPid process);
+
+  // Differs after every change of a state: what find() has said of a living thread holds as long as this stays the same. 0
+  // while threads of a process differ: then nothing holds.
+  uint64_t version() const { return own_.any() ? 0 : version_.load(std::memory_order_acquire); }
 
   // Gives `process` the state.
   Status assign(HostPid process, ProcessStatePtr state);
@@ -59,6 +64,7 @@ class StateTable {
   std::unordered_map<uint32_t, ProcessStatePtr> states_;
   uint32_t next_ = 1;
   size_t collect_at_ = 256;
+  std::atomic<uint64_t> version_{1};
 };
 
 // Every process on the host, by id, as /proc lists them.

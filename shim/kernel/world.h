@@ -51,6 +51,7 @@ class World final : public rootfs::ContainerView {
   // --- states (see process_state.h)
   // The state that a process or thread carries; ESRCH for one that is not a member.
   Result<ProcessStatePtr> state_of(HostPid process) const;
+  uint64_t states_version() const { return states_.version(); }  // state_table.h
   // Gives a process a first state. Only for processes that the monitor has just made.
   Status adopt(HostPid process, ProcessState state);
   // Replaces a process's state by change(copy of the current one). Changes of one process are serialised.

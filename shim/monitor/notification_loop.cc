@@ -53,21 +53,21 @@ void NotificationLoop::handle(const seccomp_notif& notification) {
     (void)listener_.answer(notification.id, -entry.error().number());
     return;
   }
-  const HostPid process = (*entry)->process;
+  const HostPid process = (*entry)->process();
   const bool direct_child = is_direct_child(thread);
   if (execs_.handle(notification, process, direct_child)) return;
 
-  auto state = world_.state_of(thread);
+  auto state = (*entry)->state(world_);
   if (!state.ok()) {
     // Under the filter but without a state: nothing that this monitor made. It gets nothing.
-    (void)kernel::send_signal((*entry)->pidfd.get(), SIGKILL);
+    (void)kernel::send_signal((*entry)->pidfd(), SIGKILL);
     return;
   }
   syscalls::Call call{world_,
                       *this,
                       thread,
                       process,
-                      (*entry)->pidfd.get(),
+                      (*entry)->pidfd(),
                       notification.id,
                       notification.data.nr,
                       {notification.data.args[0], notification.data.args[1], notification.data.args[2],

@@ -8,12 +8,26 @@
 #include "base/fd.h"
 #include "base/ids.h"
 #include "base/result.h"
+#include "shim/kernel/world.h"
 
 namespace litebox::monitor {
 
-struct ThreadEntry {
-  Fd pidfd;         // of the thread (PIDFD_THREAD where the kernel has it)
-  HostPid process;  // its thread group
+class ThreadEntry {
+ public:
+  ThreadEntry(HostPid thread, Fd pidfd, HostPid process) : thread_(thread), pidfd_(std::move(pidfd)), process_(process) {}
+
+  int pidfd() const { return pidfd_.get(); }    // of the thread (PIDFD_THREAD where the kernel has it)
+  HostPid process() const { return process_; }  // its thread group
+  // World::state_of() the thread, asked again only after a change of some state. Of a thread that is known to live.
+  Result<kernel::ProcessStatePtr> state(const kernel::World& world) const;
+
+ private:
+  HostPid thread_;
+  Fd pidfd_;
+  HostPid process_;
+  mutable std::mutex mutex_;
+  mutable uint64_t version_ = 0;  // of state_
+  mutable kernel::ProcessStatePtr state_;
 };
 
 class ThreadCache {
