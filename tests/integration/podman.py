@@ -6,10 +6,12 @@
 Needs root: also the ordinary user's podman runs in mount and network namespaces that this makes.
 """
 import argparse
+import contextlib
 import os
 import pathlib
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -87,6 +89,10 @@ network_backend = "cni"
     def close(self):
         self.podman("pod", "rm", "-f", "-a", "-t", "0")
         self.podman("rm", "-f", "-a", "-t", "0")
+        # What keeps an ordinary user's namespace alive between two commands.
+        for pause in self.directory.glob("run/**/pause.pid"):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pause.read_text()), signal.SIGKILL)
         self.namespace.close()
 
 

@@ -8,6 +8,7 @@ import signal
 import struct
 import subprocess
 import termios
+import threading
 import time
 
 from engine import IMAGE, USER_IMAGE, RUNTIMES, wait_for
@@ -425,15 +426,22 @@ def log_program(case):
 
 def topics(case, flags=(), command=("true",)):
     """The topics of a run's events, in order."""
+    lines, heard = [], threading.Event()
+
+    def probe():
+        while not heard.wait(0.1):
+            case.engine.ctr("containers", "create", IMAGE, f"{case.id}-probe")
+            case.engine.ctr("containers", "delete", f"{case.id}-probe")
+
     with subprocess.Popen(case.engine.command("events"), stdout=subprocess.PIPE, text=True) as events:
         # Known to listen once it has shown something.
-        seen, lines = b"", []
-        label = case.engine.ctr("containers", "create", IMAGE, f"{case.id}-probe")
-        assert label.returncode == 0, label.stderr
+        prober = threading.Thread(target=probe)
+        prober.start()
         for line in events.stdout:
-            if "/containers/create" in line and f"{case.id}-probe" in line:
+            if f"{case.id}-probe" in line:
                 break
-        case.engine.ctr("containers", "delete", f"{case.id}-probe")
+        heard.set()
+        prober.join()
         case.run(*command, flags=["--rm", *flags])
         for line in events.stdout:
             words = line.split()
