@@ -169,8 +169,8 @@ Status RecordedNode::make_node(const Subject& subject, const std::string& name, 
   }
   LITEBOX_ASSIGN(RecordedOwnership wanted, ownership_of_new(subject, type | (mode & kPermissions)));
   if (S_ISCHR(type) || S_ISBLK(type)) wanted.device = device;
-  if (S_ISREG(type) || S_ISCHR(type) || S_ISBLK(type)) {
-    if (type != S_IFREG) file_system()->note_recorded_device();
+  if (S_ISCHR(type) || S_ISBLK(type)) {
+    file_system()->note_recorded_device();
     const auto made = create_file(name, O_RDONLY, wanted);
     return made.ok() ? Status() : Status(made.error());
   }

@@ -84,7 +84,8 @@ Result<Packed> write_entries(const Call& call, const std::string& packed, const 
 }
 
 Reply get_entries(const Call& call, Layout layout) {
-  const size_t capacity = std::min<size_t>(call.flags(2), kLargestBatch);
+  // A size that is negative for the kernel has room for nothing (filldir64()).
+  const size_t capacity = std::min<size_t>(static_cast<size_t>(std::max(call.integer(2), 0)), kLargestBatch);
   LITEBOX_OR_REPLY(const Fd copy, call.file(call.integer(0)));
   if (is_path_descriptor(copy.get())) return Reply::error(EBADF);
   struct stat status {};

@@ -35,10 +35,6 @@ Reply make_node(const Call& call, int dirfd, int path_index, mode_t mode, uint32
   const rootfs::Subject subject = call.subject();
   const mode_t type = (mode & S_IFMT) == 0 ? S_IFREG : mode & S_IFMT;
   const mode_t permissions = mode & kModeBits;
-  if (type == S_IFREG) {
-    const Result<rootfs::NodePtr> created = entry.parent.node->create(subject, entry.name, permissions);
-    return created.ok() ? Reply::success() : Reply::error(created.error());
-  }
   // The directory's permission comes before the right to make devices.
   if (S_ISCHR(type) || S_ISBLK(type)) LITEBOX_CHECK_REPLY(entry.parent.node->check_access(subject, W_OK | X_OK));
   // The 32 bits are in the encoding of dev_t's lower half.

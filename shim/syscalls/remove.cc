@@ -19,7 +19,7 @@ Status mountpoint_error(const rootfs::Subject& subject, const Entry& entry) {
 }  // namespace
 
 Reply remove_directory(const Call& call, int dirfd, const std::string& path) {
-  LITEBOX_OR_REPLY(const Entry entry, lookup_entry(call, dirfd, path));
+  LITEBOX_OR_REPLY(Entry entry, lookup_entry(call, dirfd, path));
   if (entry.last == rootfs::LastComponent::dot_dot) return Reply::error(ENOTEMPTY);
   if (entry.last == rootfs::LastComponent::dot) return Reply::error(EINVAL);
   if (entry.last == rootfs::LastComponent::root) return Reply::error(EBUSY);
@@ -27,17 +27,19 @@ Reply remove_directory(const Call& call, int dirfd, const std::string& path) {
   if (!entry.exists()) return Reply::error(ENOENT);
   const rootfs::Subject subject = call.subject();
   if (entry.is_mountpoint(call.world.tree()) && entry.is_directory()) return Reply::from(mountpoint_error(subject, entry));
+  entry.target = {};  // a directory that is held is not gone yet (inotify(7), IN_DELETE_SELF)
   return Reply::from(entry.parent.node->remove_directory(subject, entry.name));
 }
 
 Reply remove_file(const Call& call, int dirfd, const std::string& path) {
-  LITEBOX_OR_REPLY(const Entry entry, lookup_entry(call, dirfd, path));
+  LITEBOX_OR_REPLY(Entry entry, lookup_entry(call, dirfd, path));
   if (entry.last != rootfs::LastComponent::normal) return Reply::error(EISDIR);
   LITEBOX_CHECK_REPLY(rootfs::Tree::want_write(entry.parent));
   if (!entry.exists()) return Reply::error(ENOENT);
   if (entry.trailing_slash) return Reply::error(entry.is_directory() ? EISDIR : ENOTDIR);
   const rootfs::Subject subject = call.subject();
   if (entry.is_mountpoint(call.world.tree()) && !entry.is_directory()) return Reply::from(mountpoint_error(subject, entry));
+  entry.target = {};
   return Reply::from(entry.parent.node->unlink(subject, entry.name));
 }
 

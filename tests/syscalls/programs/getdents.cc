@@ -64,6 +64,8 @@ void errors() {
   close(path);
   const int dir = open(".", O_RDONLY);
   TRY(syscall(SYS_getdents64, dir, buffer, 0));
+  TRY(syscall(SYS_getdents64, dir, buffer, 0x80000000U));
+  TRY(syscall(SYS_getdents, dir, buffer, -1));
   TRY(syscall(SYS_getdents64, dir, buffer, 20));
   TRY(syscall(SYS_getdents, dir, buffer, 20));
   TRY(syscall(SYS_getdents64, dir, null_pointer, 1024));

@@ -80,6 +80,11 @@ void make_and_remove() {
   SEE(symlink("target", "d/link"));
   SEE(link("d/made", "d/sub/linked"));
   SEE(mkfifo("d/fifo", 0));
+  SEE(mknod("d/plain", S_IFREG | 0600, 0));
+  SEE(unlink("d/plain"));
+  SEE(mkdir("d/watched", 0700));
+  TRY(inotify_add_watch(events, "d/watched", IN_DELETE_SELF | IN_ONLYDIR));
+  SEE(rmdir("d/watched"));
   SEE(rename("d/made", "d/sub/moved"));
   SEE(rename("d/sub", "d/dir/sub"));
   SEE(rename("d/dir/sub", "d/sub"));
