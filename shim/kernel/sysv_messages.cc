@@ -106,7 +106,10 @@ Result<Message> SysvMessages::receive(const IpcCaller& caller, int id, size_t ro
       continue;
     }
     if (chosen->text.size() > room && (flags & MSG_NOERROR) == 0) return Error(E2BIG);
-    if ((flags & MSG_COPY) != 0) return *chosen;
+    if ((flags & MSG_COPY) != 0) {
+      if (chosen->text.size() > room) return Error(EINVAL);  // copy_msg()
+      return *chosen;
+    }
     Message message = std::move(*chosen);
     queue->messages.erase(chosen);
     queue->bytes -= message.text.size();

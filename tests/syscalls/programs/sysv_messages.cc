@@ -72,6 +72,11 @@ void types() {
   TRY(send(id, 0, "zero"));
   TRY(send(id, -1, "minus"));
   show_status(id);
+  receive(id, 100, 1, IPC_NOWAIT | MSG_COPY);
+  receive(id, 100, 9, IPC_NOWAIT | MSG_COPY);
+  receive(id, 2, 0, IPC_NOWAIT | MSG_COPY);
+  receive(id, 2, 0, IPC_NOWAIT | MSG_COPY | MSG_NOERROR);
+  receive(id, 100, 0, MSG_COPY);
   receive(id, 100, 2, IPC_NOWAIT);
   receive(id, 100, -2, IPC_NOWAIT);
   receive(id, 100, 3, IPC_NOWAIT | MSG_EXCEPT);
