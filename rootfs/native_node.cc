@@ -86,7 +86,7 @@ Result<NodePtr> NativeNode::create(const Subject& subject, const std::string& na
 Result<Fd> NativeNode::create_open(const Subject& subject, const std::string& name, int flags, mode_t mode) {
   const mode_t permissions = host::apply_umask(fd(), mode & kPermissions, subject.umask);
   const Acting acting(*this, subject);
-  const int how = (flags & ~O_PATH) | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC;
+  const int how = (flags & ~O_PATH) | O_CREAT | O_EXCL | O_NOCTTY | O_CLOEXEC;
   Fd made(::openat(fd(), name.c_str(), how, permissions));
   if (!made) return last_error();
   return made;

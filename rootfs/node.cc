@@ -3,6 +3,7 @@
 #include "rootfs/node.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 namespace litebox::rootfs {
 namespace {
@@ -52,7 +53,9 @@ Status Node::link(const Subject& /*subject*/, const std::string& /*name*/, const
 
 Status Node::unlink(const Subject& /*subject*/, const std::string& /*name*/) { return missing_in_directory(*this, EPERM); }
 
-Status Node::remove_directory(const Subject& /*subject*/, const std::string& /*name*/) {
+// may_delete() comes before the file system is asked.
+Status Node::remove_directory(const Subject& subject, const std::string& /*name*/) {
+  if (is_directory()) LITEBOX_TRY(check_access(subject, W_OK | X_OK));
   return missing_in_directory(*this, EPERM);
 }
 

@@ -102,7 +102,7 @@ Status RecordedNode::own_entry(const std::string& name, const RecordedOwnership&
 }
 
 Result<Fd> RecordedNode::create_file(const std::string& name, int flags, const RecordedOwnership& wanted) {
-  const int how = (flags & ~(O_PATH | O_NOATIME)) | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC;
+  const int how = (flags & ~(O_PATH | O_NOATIME)) | O_CREAT | O_EXCL | O_NOCTTY | O_CLOEXEC;
   const mode_t mode = real_mode(S_IFREG | (wanted.file.mode & kPermissions)) & kPermissions;
   LITEBOX_ASSIGN(Fd made, retry_access(*file_system(), fd(), [&]() -> Result<Fd> {
                    Fd file(::openat(fd(), name.c_str(), how, mode));

@@ -45,14 +45,25 @@ Result<std::string> id_map_text(const ProcessContext& context, const Subject& /*
   return context.host->read(name);
 }
 
-Result<std::string> stat_text(const ProcessContext& context, const Subject& subject, const std::string& name) {
-  LITEBOX_ASSIGN(const std::string host, context.host->read(name));
-  return translate_stat(*context.view, host, context.may_inspect(subject));
+// Who reads about itself is running, though it sleeps while the monitor reads for it.
+std::string show_running(std::string text, std::string_view before, std::string_view state, std::string_view running) {
+  const size_t at = text.rfind(before);
+  if (at != std::string::npos && text.compare(at + before.size(), state.size(), state) == 0) {
+    text.replace(at + before.size(), state.size(), running);
+  }
+  return text;
 }
 
-Result<std::string> status_text(const ProcessContext& context, const Subject& /*subject*/, const std::string& name) {
+Result<std::string> stat_text(const ProcessContext& context, const Subject& subject, const std::string& name) {
   LITEBOX_ASSIGN(const std::string host, context.host->read(name));
-  return translate_status(*context.view, context.task(), host);
+  std::string text = translate_stat(*context.view, host, context.may_inspect(subject));
+  return context.task() == subject.thread ? show_running(std::move(text), ") ", "S", "R") : text;
+}
+
+Result<std::string> status_text(const ProcessContext& context, const Subject& subject, const std::string& name) {
+  LITEBOX_ASSIGN(const std::string host, context.host->read(name));
+  LITEBOX_ASSIGN(std::string text, translate_status(*context.view, context.task(), host));
+  return context.task() == subject.thread ? show_running(std::move(text), "\nState:\t", "S (sleeping)", "R (running)") : text;
 }
 
 Result<std::string> limits_text(const ProcessContext& context, const Subject& /*subject*/, const std::string& name) {
@@ -142,7 +153,9 @@ class TaskDirectory final : public OfProcess<SyntheticDirectory> {
   }
 
   Result<std::vector<DirectoryEntry>> list_dynamic(const Subject& /*subject*/) override {
-    LITEBOX_ASSIGN(const std::vector<std::string> names, context().host->list("task"));
+    const auto listed = context().host->list("task");
+    if (!listed) return listed.error().number() == ESRCH ? Error(ENOENT) : listed.error();
+    const std::vector<std::string>& names = *listed;
     std::vector<DirectoryEntry> entries;
     for (const std::string& name : names) {
       const pid_t inside = visible_process(*context().view, name);
