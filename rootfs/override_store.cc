@@ -25,6 +25,23 @@ Status write_all(int fd, std::string_view text) {
   return {};
 }
 
+// What happens to the journal's name does not show in the times of the directory that it lies in.
+class KeptTimes {
+ public:
+  explicit KeptTimes(int directory) : directory_(directory), known_(::fstat(directory, &before_) == 0) {}
+  ~KeptTimes() {
+    const struct timespec times[2] = {{0, UTIME_OMIT}, before_.st_mtim};
+    if (known_) (void)::utimensat(directory_, ".", times, 0);
+  }
+  KeptTimes(const KeptTimes&) = delete;
+  KeptTimes& operator=(const KeptTimes&) = delete;
+
+ private:
+  int directory_;
+  struct stat before_ {};
+  bool known_;
+};
+
 // The directory may hold anything of that name: what is not a plain file is not opened for long, and never followed.
 Result<Fd> open_journal(int directory, int flags) {
   Fd file(::openat(directory, kOverrideStoreName, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600));
@@ -136,6 +153,8 @@ void OverrideStore::load(int fd) {
 
 Status OverrideStore::append(const Key& key, const std::string& text) {
   while (true) {
+    std::optional<KeptTimes> times;
+    if (records_.empty()) times.emplace(directory_.get());  // the journal may be made now
     LITEBOX_ASSIGN(const Fd file, open_journal(directory_.get(), O_RDWR | O_CREAT | O_APPEND));
     if (::flock(file.get(), LOCK_EX) != 0) return last_error();
     // Another container may have put a new journal in its place while this one waited for the lock.
@@ -162,6 +181,7 @@ Status OverrideStore::append(const Key& key, const std::string& text) {
 
 // Puts a journal of the present records in the place of the one that the caller has locked. Failing to is no loss.
 void OverrideStore::compact() {
+  const KeptTimes times(directory_.get());
   std::string text;
   for (const auto& [key, record] : records_) text += line_of(key, record.format());
   (void)::unlinkat(directory_.get(), kNewName, 0);

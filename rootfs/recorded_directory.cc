@@ -271,15 +271,24 @@ Status RecordedNode::rename(const Subject& subject, const std::string& name, con
   return retry_access(*file_system(), fd(), [&] { return retry_access(*file_system(), target.fd(), move); });
 }
 
+// The DT_* of one of the host's files, which may be a device node if it is empty; DT_UNKNOWN when it cannot be looked at.
+unsigned char RecordedNode::recorded_type(const std::string& name) const {
+  struct stat status {};
+  if (::fstatat(fd(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return DT_UNKNOWN;
+  if (S_ISREG(status.st_mode) && status.st_size != 0) return DT_REG;
+  const auto node = node_of(host::lookup(fd(), name.c_str()));
+  if (!node.ok()) return DT_UNKNOWN;
+  return static_cast<unsigned char>(IFTODT((*node)->type()));
+}
+
 Result<std::vector<DirectoryEntry>> RecordedNode::read_directory(const Subject& /*subject*/, int64_t offset, size_t budget) {
   const bool filter = file_system()->store() != nullptr && file_system()->store()->is_in(key());
   while (true) {
     LITEBOX_ASSIGN(std::vector<DirectoryEntry> entries,
                    retry_access(*file_system(), fd(), [&] { return host::read_directory(fd(), offset, budget); }));
     if (file_system()->has_recorded_devices()) {
-      // Which of the files are device nodes only a look at each would tell: readers are told to look (readdir(3)).
       for (DirectoryEntry& entry : entries) {
-        if (entry.type == DT_REG) entry.type = DT_UNKNOWN;
+        if (entry.type == DT_REG) entry.type = recorded_type(entry.name);
       }
     }
     if (!filter || entries.empty()) return entries;

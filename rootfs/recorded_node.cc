@@ -214,10 +214,19 @@ Result<std::string> RecordedNode::get_xattr(const Subject& subject, const std::s
   return retry_access(*file_system(), fd(), [&] { return host::get_xattr(fd(), name.c_str()); });
 }
 
+// xattr_permission(), for writing
+Status RecordedNode::may_change_xattr(const Subject& subject, const std::string& name) const {
+  LITEBOX_TRY(check_xattr_name(*subject.identity, type(), name, XattrUse::write));
+  if (!is_data(name)) return {};
+  LITEBOX_ASSIGN(const RecordedOwnership owner, ownership());
+  const bool sticky = is_directory() && (owner.file.mode & S_ISVTX) != 0;
+  if (sticky && name.starts_with("user.") && !owns(*subject.identity, owner.file)) return Error(EPERM);
+  return may_access(*subject.identity, owner.file, W_OK);
+}
+
 Status RecordedNode::set_xattr(const Subject& subject, const std::string& name, const std::string& value, XattrFlags flags) {
   if (is_private_xattr(name)) return Error(EPERM);
-  LITEBOX_TRY(check_xattr_name(*subject.identity, type(), name, XattrUse::write));
-  if (is_data(name)) LITEBOX_TRY(may_use(subject, W_OK));
+  LITEBOX_TRY(may_change_xattr(subject, name));
   if (name == kFileCapabilities && !value.empty() && !is_file_capabilities(value)) return Error(EINVAL);
   if (is_kept(name)) {
     const auto keep = [&] { return host::set_xattr(fd(), kept_name(name).c_str(), value, flags); };
@@ -226,15 +235,12 @@ Status RecordedNode::set_xattr(const Subject& subject, const std::string& name, 
     return !kept.ok() && kept.error().number() == EPERM ? Status(Error(EOPNOTSUPP)) : kept;
   }
   if (!name.starts_with("user.")) return Error(EOPNOTSUPP);
-  LITEBOX_ASSIGN(const RecordedOwnership owner, ownership());
-  if (is_directory() && (owner.file.mode & S_ISVTX) != 0 && !owns(*subject.identity, owner.file)) return Error(EPERM);
   return retry_access(*file_system(), fd(), [&] { return host::set_xattr(fd(), name.c_str(), value, flags); });
 }
 
 Status RecordedNode::remove_xattr(const Subject& subject, const std::string& name) {
   if (is_private_xattr(name) || is_acl(name)) return Error(ENODATA);
-  LITEBOX_TRY(check_xattr_name(*subject.identity, type(), name, XattrUse::write));
-  if (is_data(name)) LITEBOX_TRY(may_use(subject, W_OK));
+  LITEBOX_TRY(may_change_xattr(subject, name));
   if (!is_kept(name) && !name.starts_with("user.")) return Error(EOPNOTSUPP);
   const std::string kept = is_kept(name) ? kept_name(name) : name;
   return retry_access(*file_system(), fd(), [&] { return host::remove_xattr(fd(), kept.c_str()); });

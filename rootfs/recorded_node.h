@@ -49,6 +49,8 @@ class RecordedNode final : public HostNode {
  private:
   Result<RecordedOwnership> ownership() const;
   Status may_use(const Subject& subject, int mask) const;
+  unsigned char recorded_type(const std::string& name) const;
+  Status may_change_xattr(const Subject& subject, const std::string& name) const;
   // Opens the host's device of the same number in the place of a recorded one.
   Result<Fd> open_device(int flags) const;
   // What a write takes away: of the mode (access.h, after_write), and file capabilities.

@@ -105,6 +105,8 @@ void permissions() {
   setxattr("closed", "user.a", "x", 1, 0);
   mkdir("sticky", 0755);
   chmod("sticky", 01777);
+  setxattr("sticky", "user.a", "x", 1, 0);
+  mkdir("closed_sticky", 01700);
   in_child(
       [] {
         char value[16];
@@ -115,6 +117,8 @@ void permissions() {
         TRY(setxattr("writable", "user.b", "x", 1, 0));
         TRY(removexattr("writable", "user.b"));
         TRY(setxattr("sticky", "user.b", "x", 1, 0));
+        TRY(removexattr("sticky", "user.a"));
+        TRY(setxattr("closed_sticky", "user.b", "x", 1, 0));
         TRY(setxattr("writable", "trusted.b", "x", 1, 0));
         TRY(getxattr("writable", "trusted.b", value, sizeof value));
         TRY(setxattr("writable", "security.capability", "x", 1, 0));
