@@ -3,11 +3,15 @@
 // The position of a directory is where the kernel keeps it, in the open file description that the caller's descriptors share
 // with each other and, for a moment, with the monitor's copy.
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
+#include <vector>
 
+#include "rootfs/descriptor_registry.h"
 #include "shim/syscalls/lookup.h"
 #include "shim/syscalls/path_descriptor.h"
 #include "shim/table/handlers.h"
@@ -83,6 +87,25 @@ Result<Packed> write_entries(const Call& call, const std::string& packed, const 
   return written;
 }
 
+// Whether a descriptor is of a directory of the host's that shows just what the host's does.
+bool is_plain(const Call& call, const struct stat& status) {
+  if (call.world.mode().recorded_ownership || call.world.mode().mapped_ids) return false;
+  const auto& registry = call.world.tree().registry();
+  return registry == nullptr || registry->find(rootfs::NodeKey{status.st_dev, status.st_ino}) == nullptr;
+}
+
+// Reads the caller's own open file description, so that its position, and what others are told of it (inotify(7)), are what
+// they are without litebox. Nothing when the caller's memory does not take it all: then nothing is read either.
+std::optional<Reply> read_description(const Call& call, int directory, size_t capacity) {
+  const off_t position = ::lseek(directory, 0, SEEK_CUR);
+  std::vector<char> entries(capacity);
+  const long size = ::syscall(SYS_getdents64, directory, entries.data(), capacity);
+  if (size < 0) return Reply::error(errno);
+  if (call.memory.write(call.address(1), entries.data(), static_cast<size_t>(size)).ok()) return Reply::value(size);
+  (void)::lseek(directory, position, SEEK_SET);
+  return std::nullopt;
+}
+
 Reply get_entries(const Call& call, Layout layout) {
   // A size that is negative for the kernel has room for nothing (filldir64()).
   const size_t capacity = std::min<size_t>(static_cast<size_t>(std::max(call.integer(2), 0)), kLargestBatch);
@@ -91,6 +114,9 @@ Reply get_entries(const Call& call, Layout layout) {
   struct stat status {};
   if (::fstat(copy.get(), &status) != 0) return Reply::error(last_error());
   if (!S_ISDIR(status.st_mode)) return Reply::error(ENOTDIR);
+  if (layout == Layout::modern && is_plain(call, status)) {
+    if (auto read = read_description(call, copy.get(), capacity)) return std::move(*read);
+  }
   LITEBOX_OR_REPLY(const rootfs::Location location, call.world.tree().locate(copy.get()));
 
   const off_t position = ::lseek(copy.get(), 0, SEEK_CUR);
