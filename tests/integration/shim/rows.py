@@ -426,12 +426,15 @@ def log_program(case):
 
 def topics(case, flags=(), command=("true",)):
     """The topics of a run's events, in order."""
-    lines, heard = [], threading.Event()
+    lines, failures, heard = [], [], threading.Event()
 
     def probe():
-        while not heard.wait(0.1):
-            case.engine.ctr("containers", "create", IMAGE, f"{case.id}-probe")
+        while not failures and not heard.wait(0.1):
+            made = case.engine.ctr("containers", "create", IMAGE, f"{case.id}-probe")
             case.engine.ctr("containers", "delete", f"{case.id}-probe")
+            if made.returncode != 0:
+                failures.append(made.stderr)
+                events.kill()
 
     with subprocess.Popen(case.engine.command("events"), stdout=subprocess.PIPE, text=True) as events:
         # Known to listen once it has shown something.
@@ -442,11 +445,11 @@ def topics(case, flags=(), command=("true",)):
                 break
         heard.set()
         prober.join()
+        assert not failures, failures
         case.run(*command, flags=["--rm", *flags])
         for line in events.stdout:
-            words = line.split()
             if f'"{case.id}"' in line:
-                lines.append(words[4] if len(words) > 4 else line)
+                lines.append(next((word for word in line.split() if word.startswith("/")), line))
             if "/containers/delete" in line and f'"{case.id}"' in line:
                 break
         events.kill()
