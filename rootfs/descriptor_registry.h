@@ -28,6 +28,9 @@ class DescriptorRegistry {
   DescriptorRegistry(const DescriptorRegistry&) = delete;
   DescriptorRegistry& operator=(const DescriptorRegistry&) = delete;
 
+  // Whether placeholders have no name from the beginning: of a directory the kernel says ENOENT then to who reads it.
+  bool removes_placeholders() const { return watches_.valid(); }
+
   // A descriptor that stands for a synthetic directory (any flags of open(2) that do not write), or symlink (O_PATH only).
   Result<Fd> open_placeholder(const NodePtr& node, int flags);
 

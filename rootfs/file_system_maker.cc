@@ -55,6 +55,7 @@ FileSystemMaker::FileSystemMaker(const TreeOptions& options, std::shared_ptr<con
 
 Result<NodePtr> FileSystemMaker::root_node(HostMount mount, std::shared_ptr<const IdMaps> ids) const {
   auto file_system = std::make_shared<HostFileSystem>(ownership_, mount.detached, devices_, std::move(ids));
+  file_system->set_submounts(mount.submounts);
   struct stat status {};
   if (::fstat(mount.root.get(), &status) != 0) return last_error();
   if (ownership_ == Ownership::recorded && S_ISDIR(status.st_mode)) {

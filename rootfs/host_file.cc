@@ -147,7 +147,12 @@ Status change_times(int fd, const struct timespec times[2]) {
 }
 
 Status link(int fd, int directory, const char* name) {
-  return check(::linkat(AT_FDCWD, FdPath(fd).c_str(), directory, name, AT_SYMLINK_FOLLOW));
+  if (::linkat(AT_FDCWD, FdPath(fd).c_str(), directory, name, AT_SYMLINK_FOLLOW) == 0) return {};
+  const int number = errno;
+  // What has lost its last name may be held through another mount of the same (NativeTree).
+  struct stat status {};
+  if (number == EXDEV && ::fstat(fd, &status) == 0 && status.st_nlink == 0) return Error(ENOENT);
+  return Error(number);
 }
 
 mode_t apply_umask(int directory, mode_t mode, mode_t umask) {

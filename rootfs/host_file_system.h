@@ -45,6 +45,10 @@ class HostFileSystem {
   void set_store(std::unique_ptr<OverrideStore> store);
   OverrideStore* store() const { return store_.get(); }
 
+  // Whether the host has mounts below the root that are shown as well. Set once, before the first node.
+  void set_submounts(bool submounts) { submounts_ = submounts; }
+  bool shows_submounts() const { return submounts_; }
+
   // The mode `recorded`: that a regular file of this file system may stand for a device node, known from the first one seen.
   void note_recorded_device() { recorded_devices_.store(true, std::memory_order_relaxed); }
   bool has_recorded_devices() const { return recorded_devices_.load(std::memory_order_relaxed); }
@@ -66,6 +70,7 @@ class HostFileSystem {
   const std::shared_ptr<const IdMaps> ids_;
   std::unique_ptr<OverrideStore> store_;
   std::atomic<bool> recorded_devices_{false};
+  bool submounts_ = false;
   std::atomic<uint64_t> usual_{0};  // the root's own mount id, which almost every file is on
   mutable std::shared_mutex mutex_;
   std::vector<Seen> seen_;

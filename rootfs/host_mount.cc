@@ -84,6 +84,21 @@ Result<HostMount> detached_tmpfs(const MountOptions& options) {
   return mount;
 }
 
+// Whether something is mounted below `directory`; yes where that cannot be told.
+bool has_mounts_below(const std::string& directory) {
+  const auto path = host::path(Fd(::open(directory.c_str(), O_PATH | O_CLOEXEC)).get());
+  std::ifstream mounts("/proc/self/mountinfo");
+  if (!path.ok() || !mounts) return true;
+  for (std::string line; std::getline(mounts, line);) {
+    std::istringstream fields(line);
+    std::string id, parent, device, root, mountpoint;
+    fields >> id >> parent >> device >> root >> mountpoint;
+    const auto rest = below(*path, unescape(mountpoint));
+    if (rest && !rest->empty() && *rest != "/") return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 HostMountInfo host_mount_info(int fd) {
@@ -114,6 +129,7 @@ HostMountInfo host_mount_info(int fd) {
 
 Result<HostMount> bind_source(const std::string& source, bool with_submounts, bool may_mount) {
   HostMount mount;
+  mount.submounts = with_submounts && has_mounts_below(source);
   if (may_mount) {
     const unsigned recursive = with_submounts ? AT_RECURSIVE : 0;
     mount.root.reset(sys_open_tree(AT_FDCWD, source.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive));

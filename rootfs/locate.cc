@@ -6,6 +6,7 @@
 #include "rootfs/descriptor_registry.h"
 #include "rootfs/host_node.h"
 #include "rootfs/mount_table.h"
+#include "rootfs/native_tree.h"
 #include "rootfs/tree.h"
 #include "rootfs/tree_path.h"
 
@@ -59,11 +60,37 @@ Location alone(NodePtr node) {
   return {std::move(mount), std::move(node)};
 }
 
+// A file that the guest has opened itself: the same file by way of the monitor's own mounts. One that has lost its name, or
+// another has it, is what the descriptor says; it has nothing below it that is mounted.
+Result<Location> locate_native(const NativeTree::Shown& shown, int fd, const host::Identification& identification) {
+  const HostFileSystemPtr file_system = host_file_system(*shown.mount);
+  const int root = shown.mount->root->host_fd();
+  const auto path = host::path(fd);
+  const auto rest = path.ok() ? below(shown.path, *path) : std::nullopt;
+  if (rest) {
+    const size_t start = rest->find_first_not_of('/');
+    auto found = start == std::string::npos ? host::reopen(root, O_PATH) : host::lookup_path(root, rest->substr(start));
+    if (found.ok()) {
+      const auto same = host::identify(found->get());
+      if (same.ok() && same->key == identification.key) {
+        LITEBOX_ASSIGN(NodePtr node, HostNode::make(file_system, *std::move(found), *same));
+        return Location{shown.mount, std::move(node)};
+      }
+    }
+  }
+  LITEBOX_ASSIGN(Fd held, host::reopen(fd, O_PATH));
+  LITEBOX_ASSIGN(NodePtr node, HostNode::make(file_system, std::move(held), identification));
+  return Location{shown.mount, std::move(node)};
+}
+
 }  // namespace
 
 Result<Location> Tree::locate(int fd) {
   const auto mounts = table();
   LITEBOX_ASSIGN(const host::Identification identification, host::identify(fd));
+  if (native_) {
+    if (const auto shown = native_->find(identification.mount_id)) return locate_native(*shown, fd, identification);
+  }
   if (registry_) {
     if (NodePtr node = registry_->find(identification.key)) {
       LITEBOX_ASSIGN(const std::string path, node->path_in_file_system());

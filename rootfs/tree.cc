@@ -7,6 +7,7 @@
 
 #include "rootfs/host_node.h"
 #include "rootfs/mount_table.h"
+#include "rootfs/native_tree.h"
 #include "rootfs/tree_path.h"
 
 namespace litebox::rootfs {
@@ -38,6 +39,8 @@ std::shared_ptr<const MountTable> Tree::table() const {
   const std::lock_guard<std::mutex> guard(mutex_);
   return table_;
 }
+
+void Tree::set_native(std::unique_ptr<NativeTree> native) { native_ = std::move(native); }
 
 void Tree::set_registry(std::shared_ptr<DescriptorRegistry> registry) { registry_ = std::move(registry); }
 

@@ -102,6 +102,7 @@ struct Resolved {
 class DescriptorRegistry;
 class FileSystemMaker;
 class MountTable;
+class NativeTree;
 
 class Tree {
  public:
@@ -157,6 +158,10 @@ class Tree {
 
   // Where descriptors of synthetic nodes are known; locate() asks it.
   void set_registry(std::shared_ptr<DescriptorRegistry> registry);
+  // The same tree as the kernel's mounts, where guests are confined to it: descriptors of theirs may come from there. Null
+  // where they are not. Set once, before guests run.
+  void set_native(std::unique_ptr<NativeTree> native);
+  NativeTree* native() const { return native_.get(); }
   // What guests mount is made by; null where they cannot.
   void set_maker(std::shared_ptr<const FileSystemMaker> maker) { maker_ = std::move(maker); }
   const FileSystemMaker* maker() const { return maker_.get(); }
@@ -173,6 +178,7 @@ class Tree {
   std::shared_ptr<const MountTable> table_;  // replaced as a whole, never changed
   std::shared_ptr<DescriptorRegistry> registry_;
   std::shared_ptr<const FileSystemMaker> maker_;
+  std::unique_ptr<NativeTree> native_;
   int next_id_ = 1;
 };
 

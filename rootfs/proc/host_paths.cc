@@ -7,8 +7,11 @@
 #include <algorithm>
 #include <array>
 #include <climits>
+#include <map>
+#include <utility>
 
 #include "rootfs/host_file.h"
+#include "rootfs/native_tree.h"
 #include "rootfs/proc/text.h"
 #include "rootfs/tree.h"
 
@@ -68,23 +71,91 @@ dev_t parse_device(std::string_view text) {
   return high && low ? gnu_dev_makedev(*high, *low) : 0;
 }
 
+// A mapping of rewritten text (shim/rewrite/patched_text.h, name_of()): of the pages of a file that are changed, or of what
+// lies below it to be jumped to, which is no part of it.
+struct Rewritten {
+  std::string device, inode;  // the file's, as the kernel writes them
+  uint64_t end = 0;           // of the file's own text
+};
+
+std::optional<Rewritten> parse_rewritten(std::string_view name) {
+  constexpr std::string_view kRewritten = "/memfd:litebox-text:";
+  if (!starts_with(name, kRewritten)) return std::nullopt;
+  name.remove_prefix(kRewritten.size());
+  name = name.substr(0, name.find(' '));
+  const size_t last = name.rfind(':');
+  if (last == std::string_view::npos || last == 0) return std::nullopt;
+  const size_t before = name.rfind(':', last - 1);
+  const auto end = parse_number<uint64_t>(name.substr(last + 1), 16);
+  if (before == std::string_view::npos || !end) return std::nullopt;
+  return Rewritten{std::string(name.substr(0, before)), std::string(name.substr(before + 1, last - before - 1)), *end};
+}
+
+// The files that are mapped, by device and inode: their names on the host.
+using Names = std::map<std::pair<std::string_view, std::string_view>, std::string_view>;
+
+// One line of maps, in words.
+struct Mapping {
+  std::string_view range, permissions, offset, device, inode, name;
+};
+
+std::optional<Mapping> parse_mapping(std::string_view line) {
+  Mapping mapping;
+  std::string_view rest = line;
+  mapping.range = take_word(rest);
+  if (mapping.range.find('-') == std::string_view::npos || mapping.range.back() == ':') return std::nullopt;
+  mapping.permissions = take_word(rest);
+  mapping.offset = take_word(rest);
+  mapping.device = take_word(rest);
+  mapping.inode = take_word(rest);
+  const size_t name_at = rest.find('/');
+  if (name_at == std::string_view::npos || rest.find_first_not_of(' ') != name_at) return std::nullopt;
+  mapping.name = rest.substr(name_at);
+  return mapping;
+}
+
+Names names_of(std::string_view maps) {
+  Names names;
+  for_each_line(maps, [&](std::string_view line) {
+    const auto mapping = parse_mapping(line);
+    if (mapping && !is_anonymous_name(mapping->name)) names.emplace(std::pair(mapping->device, mapping->inode), mapping->name);
+  });
+  return names;
+}
+
+std::string text_of(const Mapping& mapping, std::string_view offset, std::string_view device, std::string_view inode,
+                    std::string_view name) {
+  std::string text;
+  for (const std::string_view word : {mapping.range, mapping.permissions, offset, device, inode}) {
+    text += word;
+    text += ' ';
+  }
+  if (!name.empty() && text.size() < kNameColumn) text.append(kNameColumn - text.size(), ' ');
+  return text + std::string(name);
+}
+
+std::string translate_rewritten(const HostPaths& paths, const Mapping& mapping, const Rewritten& text, const Names& names) {
+  if (parse_number<uint64_t>(mapping.offset, 16).value_or(0) >= text.end) {
+    return text_of(mapping, "00000000", "00:00", "0", "");
+  }
+  const auto found = names.find({text.device, text.inode});
+  if (found == names.end()) return text_of(mapping, mapping.offset, text.device, text.inode, "[litebox]");
+  const std::string inside =
+      paths.inside(found->second, parse_device(text.device), parse_number<ino_t>(text.inode).value_or(0));
+  return text_of(mapping, mapping.offset, text.device, text.inode, inside);
+}
+
 // "7ea000000000-7ea000001000 r-xp 00000000 00:01 1041  /memfd:litebox (deleted)"; other lines of smaps begin with a word
 // that has a colon.
-std::string translate_mapping(const HostPaths& paths, std::string_view line) {
-  std::string_view rest = line;
-  const std::string_view range = take_word(rest);
-  if (range.find('-') == std::string_view::npos || range.back() == ':') return std::string(line);
-  (void)take_word(rest);  // permissions
-  (void)take_word(rest);  // offset
-  const std::string_view device = take_word(rest);
-  const std::string_view inode = take_word(rest);
-  const size_t name_at = rest.find('/');
-  if (name_at == std::string_view::npos || rest.find_first_not_of(' ') != name_at) return std::string(line);
-  const std::string_view name = rest.substr(name_at);
+std::string translate_mapping(const HostPaths& paths, std::string_view line, const Names& names) {
+  const auto mapping = parse_mapping(line);
+  if (!mapping) return std::string(line);
+  const std::string_view name = mapping->name;
+  if (const auto rewritten = parse_rewritten(name)) return translate_rewritten(paths, *mapping, *rewritten, names);
   std::string text(line.substr(0, line.size() - name.size()));
   if (starts_with(name, kOwnCode)) return text + "[litebox]";
   if (starts_with(name, kSharedMemory)) return text + "/" + std::string(name.substr(kMemoryFile.size()));
-  return text + paths.inside(name, parse_device(device), parse_number<ino_t>(inode).value_or(0));
+  return text + paths.inside(name, parse_device(mapping->device), parse_number<ino_t>(mapping->inode).value_or(0));
 }
 
 }  // namespace
@@ -97,6 +168,7 @@ bool is_anonymous_name(std::string_view name) {
 
 HostPaths::HostPaths(const ContainerView& view, const Subject& subject) {
   Tree& tree = view.tree();
+  native_ = tree.native();
   const auto own_root = view.root_directory(subject.thread_group);
   const Location root = own_root ? *own_root : tree.root();
   for (const MountPtr& mount : tree.mounts()) {
@@ -135,6 +207,8 @@ const HostPaths::Source* HostPaths::find(std::string_view host, dev_t device, in
 
 std::string HostPaths::inside(std::string_view host, dev_t device, ino_t inode) const {
   if (is_anonymous_name(host)) return std::string(host);
+  // What a guest has opened itself has the path that it has inside.
+  if (native_ != nullptr && inode != 0 && native_->shows(std::string(host), inode)) return std::string(host);
   const Source* const source = find(host, device, inode);
   if (source == nullptr) return "(unreachable)" + std::string(host.substr(std::min(host.rfind('/'), host.size())));
   std::string_view below = host.substr(source->host == "/" ? 0 : source->host.size());
@@ -146,8 +220,9 @@ std::string HostPaths::inside(std::string_view host, dev_t device, ino_t inode) 
 std::string translate_maps(const HostPaths& paths, std::string_view host) {
   std::string text;
   text.reserve(host.size());
+  const Names names = names_of(host);
   for_each_line(host, [&](std::string_view line) {
-    text += line.size() > kNameColumn ? translate_mapping(paths, line) : std::string(line);
+    text += line.size() > kNameColumn ? translate_mapping(paths, line, names) : std::string(line);
     text += '\n';
   });
   return text;

@@ -35,6 +35,7 @@ class HostPaths {
   const Source* find(std::string_view host, dev_t device, ino_t inode) const;
 
   std::vector<Source> sources_;
+  const NativeTree* native_ = nullptr;
 };
 
 // maps, smaps and numa_maps with their paths translated (fs/proc/task_mmu.c, show_map_vma).
