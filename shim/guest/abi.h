@@ -9,7 +9,7 @@
 
 namespace litebox::abi {
 
-constexpr uint32_t kAbiVersion = 3;
+constexpr uint32_t kAbiVersion = 4;
 
 // Lower bases collide with the address spaces that TSan and MSan reserve.
 constexpr uint64_t kBlobBase = 0x7ea000000000;
@@ -22,42 +22,22 @@ constexpr uint64_t kNudgeEntry = kBlobBase;
 // An empty, NUL-terminated string in the blob's read-only text: execveat's path.
 constexpr uint64_t kEmptyString = kBlobBase + 0x40;
 
-// What rewritten sites jump to (shim/rewrite/trampoline.h): rcx is the address of the site's own `syscall`.
-constexpr uint64_t kVforkEntry = kBlobBase + 0x80;
-constexpr uint64_t kCloneEntry = kBlobBase + 0x90;
-constexpr uint64_t kMapEntry = kBlobBase + 0xa0;
+// What rewritten sites of mmap in an ELF interpreter jump to (shim/rewrite/trampoline.h): rcx is the address of the site's own
+// `syscall`. Maps, and puts rewritten text over what has been mapped executable.
+constexpr uint64_t kMapEntry = kBlobBase + 0x80;
 
-// Two pages of the guest's own, which the loader maps where sites are rewritten: nothing in them is believed by anybody else.
-//
-// A fork gives the child an empty page of answers (MADV_WIPEONFORK). A child that shares its parent's memory without being a
-// thread would see its parent's answers: while it lives, `sharers` is not 0. vfork and clone through kVforkEntry and
-// kCloneEntry count it; any other such call is the monitor's, which sets `off` for good.
-constexpr uint64_t kAnswers = kBlobBase + 0x10000;
-constexpr uint64_t kShared = kBlobBase + 0x11000;
-constexpr uint64_t kAnswerPagesSize = 0x2000;
+// A sock_fprog in the blob's read-only text: the filter that shuts a thread, and whatever comes from it, out of marked calls
+// for good (EACCES), which are the monitor's from then on. Whoever installs it can only lose by it.
+constexpr uint64_t kLockdownProgram = kBlobBase + 0x200;
 
-// Written by the monitor alone, each as kKnown | the answer; 0: not known.
-struct Answers {
-  uint64_t process;
-  uint64_t user, effective_user;
-  uint64_t group, effective_group;
-};
-constexpr uint64_t kKnown = 1ULL << 32U;
-
-struct Shared {
-  uint32_t sharers;  // children in the making or alive that share this memory
-  uint32_t off;      // not 0: the answers do not count
-  uint64_t reserved[7];
-  // What a vfork needs when it returns, in the child as well as in the parent, which have no stack to keep it on. The call's
-  // sixth register, which it does not look at, points to it: so the filter tells such a call from others.
-  struct Slot {
-    uint64_t taken;
-    uint64_t r9;
-    uint64_t syscall;
-    uint64_t reserved;
-  } slots[126];
-};
-static_assert(sizeof(Shared) == 0x1000);
+// Marked calls: in a kernel-confined tree (rootfs/native_tree.h) a rewritten site first asks the kernel. The mark stands in the
+// upper half of a register in which the kernel looks at an int only, so that nothing needs to be kept anywhere while the call
+// is made. The mark says how a call is to travel; that it is harmless is for the table to see to.
+constexpr uint64_t kMark = 0x6c625e71ULL << 32U;
+constexpr uint64_t kMarkBits = 0xffffffffULL << 32U;
+// AT_FDCWD as a C compiler puts it into a register: what marked calls with a directory descriptor have to have.
+constexpr uint64_t kWorkingDirectory = 0xffffff9c;
+constexpr uint64_t kMarkedWorkingDirectory = kMark | kWorkingDirectory;
 
 // Rewritten text (shim/rewrite/patched_text.h). An address below is that of the mapping of file offset `text_offset`.
 constexpr uint32_t kMostRuns = 16;
@@ -69,6 +49,7 @@ struct RewrittenText {
   int32_t fd;          // close-on-exec; whoever maps the text closes it
   uint32_t run_count;  // 0: nothing is rewritten, and there is no fd
   uint64_t text_offset, text_size;
+  uint64_t text_address;  // of the mapping, in the file's own addresses
   uint64_t trampolines_offset, trampolines_size;
   uint64_t trampolines_distance;  // how far below the text they are to be mapped
   Run runs[kMostRuns];
@@ -80,6 +61,8 @@ constexpr uint32_t kHypercallDone = 0x2c420002;    // rdi = result of the nudged
 constexpr uint32_t kHypercallFailed = 0x2c420003;  // rdi = errno; the loader could not go on: it faults when it is answered
 constexpr uint32_t kHypercallReady = 0x2c420004;   // rdi = the program's entry, rsi = its stack pointer; the monitor lets the
                                                    // thread go there itself, or answers 0: the loader does
+constexpr uint32_t kHypercallText = 0x2c420005;    // rdi = a descriptor open for reading, rsi = address of a RewrittenText
+                                                   // -> 0, and what is to be mapped in place of its text; or -errno
 // What the loader is told about the program that it starts. Followed by `strings_size` bytes of NUL-terminated strings:
 // first AT_EXECFN, then `prefix_count` strings that take the place of argv[0] (a script's interpreter, its argument, the
 // script's path; 0 for a plain ELF).
@@ -95,6 +78,9 @@ struct Launch {
   char comm[16];
   uint32_t traced;  // make kHypercallReady before the program begins
   uint32_t clears;  // what must not reach a program that gains privileges (kClears...)
+  uint32_t locked;  // install kLockdownProgram before the program begins
+  uint32_t reserved;
+  RewrittenText program_text, interpreter_text;
 };
 
 constexpr uint32_t kClearsDeathSignal = 1;  // PR_SET_PDEATHSIG

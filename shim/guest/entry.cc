@@ -1,5 +1,5 @@
-// What the blob's first page begins with: the nudge stub at kNudgeEntry, the empty string at kEmptyString, and the entry
-// point to which the kernel hands a freshly executed process.
+// What the blob's first page begins with: the nudge stub at kNudgeEntry, the empty string at kEmptyString, the way to
+// map_entry() at kMapEntry, and the entry point to which the kernel hands a freshly executed process.
 //
 // Rules of this file: the nudge stub runs with the guest's stack pointer, whatever that is, and may touch no memory at all.
 #include "shim/guest/abi.h"
@@ -25,8 +25,10 @@ extern "C" [[gnu::naked, gnu::used, gnu::section(".text.nudge")]] void nudge_ent
       "jmp 1b\n"
       ".org %c1\n"
       ".byte 0\n"
+      ".org %c2\n"
+      "jmp map_entry\n"
       :
-      : "i"(abi::kHypercallDone), "i"(abi::kEmptyString - abi::kBlobBase));
+      : "i"(abi::kHypercallDone), "i"(abi::kEmptyString - abi::kBlobBase), "i"(abi::kMapEntry - abi::kBlobBase));
 }
 
 // ELF_PLAT_INIT of x86-64: every register is zero at a program's entry, and the flags are only the always-set one and IF.

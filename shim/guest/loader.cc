@@ -4,8 +4,10 @@
 #include <linux/mman.h>
 #include <linux/personality.h>
 #include <linux/prctl.h>
+#include <linux/seccomp.h>
 
 #include "shim/guest/elf_file.h"
+#include "shim/guest/rewritten_text.h"
 #include "shim/guest/vectors.h"
 
 extern "C" [[gnu::visibility("hidden")]] const char blob_text_end[];  // the linker script's
@@ -68,10 +70,14 @@ uint64_t heap_of(const Image& program, bool has_interpreter, Random& random) {
   return heap + (moved ? 0 : kPage) + random.below(kHeapRandomPages) * kPage;
 }
 
-void map_file(int fd, Role role, Random& random, Image& image) {
+void map_file(int fd, Role role, const abi::RewrittenText& text, Random& random, Image& image) {
   ElfFile file(fd);
   check(file.map(role, random, image));
+  map_rewritten_text(text, image.base + text.text_address);
 }
+
+// From here on every path is asked of the monitor.
+void lock_down() { check(call(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, abi::kLockdownProgram)); }
 
 }  // namespace
 
@@ -87,9 +93,12 @@ extern "C" Start load_program(uint64_t* stack, abi::Launch* launch) {
   const bool has_interpreter = launch->interpreter_fd >= 0;
   Random random((persona & ADDR_NO_RANDOMIZE) != 0 ? 0 : launch->random_seed);
   Image program = {};
-  map_file(launch->program_fd, has_interpreter ? Role::kDynamicProgram : Role::kStaticProgram, random, program);
+  map_file(launch->program_fd, has_interpreter ? Role::kDynamicProgram : Role::kStaticProgram, launch->program_text, random,
+           program);
   Image interpreter = {};
-  if (has_interpreter) map_file(launch->interpreter_fd, Role::kInterpreter, random, interpreter);
+  if (has_interpreter) {
+    map_file(launch->interpreter_fd, Role::kInterpreter, launch->interpreter_text, random, interpreter);
+  }
   const uint64_t heap = heap_of(program, has_interpreter, random);
 
   Vectors vectors(stack);
@@ -114,6 +123,7 @@ extern "C" Start load_program(uint64_t* stack, abi::Launch* launch) {
   call(__NR_close, static_cast<uint64_t>(launch->program_fd));
   if (has_interpreter) call(__NR_close, static_cast<uint64_t>(launch->interpreter_fd));
   call(kMseal, abi::kBlobBase, page_ceiling(address_of(blob_text_end)) - abi::kBlobBase, 0);
+  if (launch->locked != 0) lock_down();
   const uint64_t entry = has_interpreter ? interpreter.entry : program.entry;
   if (launch->traced != 0) {
     while (call(abi::kHypercallReady, entry, address_of(vectors.stack())) == -EINTR) {

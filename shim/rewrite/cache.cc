@@ -21,7 +21,8 @@ namespace {
 constexpr uint64_t kMostMade = 4096;
 constexpr size_t kMostHeld = 128;
 constexpr size_t kChunk = 256U << 10U;
-constexpr size_t kSiteOverlap = 8;
+constexpr size_t kSiteOverlap = 24;
+static_assert(kSiteOverlap >= kSmallestSite + kLongestGap && kSiteOverlap % 8 == 0);
 // A change shows in a file's times unless it comes within one tick of them: of the kernel's clock, or, where a file system
 // keeps whole seconds, of two of those (FAT).
 constexpr int64_t kTickNs = 50'000'000;
@@ -41,15 +42,15 @@ bool may_change_unseen(const struct stat& status) {
 
 // Whether there may be a site with a trampoline in these bytes: a cheap look, which may err on the side of yes.
 bool may_have_sites(std::span<const uint8_t> bytes, Role role) {
-  // Of a small number, as all of them are, the mov's end and the syscall.
-  constexpr std::array<uint8_t, 5> kTail = {0, 0, 0, kSyscall[0], kSyscall[1]};
-  constexpr size_t kBeforeTail = 2;
   const uint8_t* at = bytes.data();
   const uint8_t* const end = at + bytes.size();
-  while ((at = static_cast<const uint8_t*>(::memmem(at, static_cast<size_t>(end - at), kTail.data(), kTail.size()))) !=
+  while ((at = static_cast<const uint8_t*>(::memmem(at, static_cast<size_t>(end - at), kSyscall.data(), kSyscall.size()))) !=
          nullptr) {
-    if (at - bytes.data() >= static_cast<ptrdiff_t>(kBeforeTail) && at[-2] == kMovEax && has_trampoline(at[-1], role))
-      return true;
+    for (size_t gap = 0; gap <= kLongestGap; ++gap) {
+      if (at - bytes.data() < static_cast<ptrdiff_t>(kMovSize + gap)) break;
+      const uint8_t* const mov = at - gap - kMovSize;
+      if (mov[0] == kMovEax && mov[3] == 0 && mov[4] == 0 && has_trampoline(mov[1] | uint32_t{mov[2]} << 8U, role)) return true;
+    }
     ++at;
   }
   return false;
@@ -159,7 +160,7 @@ TextHash::Value Cache::name_of_identity(const Identity& identity) const {
                                          static_cast<uint64_t>(identity.changed_ns),
                                          static_cast<uint64_t>(identity.modified_s),
                                          static_cast<uint64_t>(identity.modified_ns),
-                                         static_cast<uint64_t>(identity.role) + (uint64_t{abi::kAbiVersion} << 32U)};
+                                         static_cast<uint64_t>(identity.role) + (uint64_t{kTrampolines} << 32U)};
   TextHash hash(store_->key());
   hash.add({reinterpret_cast<const uint8_t*>(words.data()), sizeof words});
   return hash.value();

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "shim/rewrite/gap.h"
 #include "shim/rewrite/trampoline.h"
 
 namespace litebox::rewrite {
@@ -30,6 +31,20 @@ Result<std::vector<uint8_t>> read_pages(int fd, const abi::RewrittenText::Run& r
   return bytes;
 }
 
+// Joins the two that are closest to each other: what lies between them is mapped as well.
+void join_closest(std::vector<abi::RewrittenText::Run>& runs) {
+  size_t closest = 0;
+  uint64_t least = UINT64_MAX;
+  for (size_t i = 0; i + 1 < runs.size(); ++i) {
+    const uint64_t gap = runs[i + 1].file_offset - (runs[i].file_offset + runs[i].size);
+    if (gap >= least) continue;
+    least = gap;
+    closest = i;
+  }
+  runs[closest].size += least + runs[closest + 1].size;
+  runs.erase(runs.begin() + static_cast<ptrdiff_t>(closest) + 1);
+}
+
 // The pages that the sites lie in, as few runs as have to be.
 std::vector<abi::RewrittenText::Run> runs_of(std::span<const Site> sites) {
   std::vector<abi::RewrittenText::Run> runs;
@@ -42,14 +57,15 @@ std::vector<abi::RewrittenText::Run> runs_of(std::span<const Site> sites) {
       runs.push_back({first, end - first});
     }
   }
+  while (runs.size() > abi::kMostRuns) join_closest(runs);
   return runs;
 }
 
 Status check(std::span<const Site> sites, const TextSegment& text) {
   uint64_t end = text.file_offset;
   for (const Site& site : sites) {
-    if (site.offset < end || site.offset + kSiteSize > text.file_offset + text.size) return Error(EINVAL);
-    end = site.offset + kSiteSize;
+    if (site.offset < end || site.offset + size_of(site) > text.file_offset + text.size) return Error(EINVAL);
+    end = site.offset + size_of(site);
   }
   return {};
 }
@@ -66,7 +82,7 @@ Status rewrite(int fd, const TextSegment& text, std::span<const Site> sites, uin
                const abi::RewrittenText::Run& run, std::vector<uint8_t>& pages, std::vector<uint8_t>& code) {
   for (const Site& site : sites) {
     if (site.offset < run.file_offset || site.offset >= run.file_offset + run.size) continue;
-    std::array<uint8_t, kSiteSize> found{};
+    std::vector<uint8_t> found(size_of(site));
     const size_t at = site.offset - run.file_offset;
     const size_t inside = std::min<size_t>(found.size(), pages.size() - at);
     std::copy_n(pages.begin() + static_cast<ptrdiff_t>(at), inside, found.begin());
@@ -75,9 +91,15 @@ Status rewrite(int fd, const TextSegment& text, std::span<const Site> sites, uin
         ::pread(fd, found.data() + inside, rest, static_cast<off_t>(site.offset + inside)) != static_cast<ssize_t>(rest)) {
       return Error(EINVAL);
     }
-    if (found != bytes_of(site.number)) return Error(EINVAL);
+    const std::span<const uint8_t> between(found.data() + kMovSize, site.gap);
+    const auto mov = mov_of(site.number);
+    if (!std::equal(mov.begin(), mov.end(), found.begin()) || !can_be_moved(between) ||
+        !std::equal(kSyscall.begin(), kSyscall.end(), found.end() - kSyscall.size())) {
+      return Error(EINVAL);
+    }
     const uint64_t address = site.offset - text.file_offset + text.address;
-    const uint64_t trampoline = append_trampoline(code, trampolines_address, address, site.number);
+    const SitePlace place{address, site.number, between, {text.lowest, text.highest}};
+    const uint64_t trampoline = append_trampoline(code, trampolines_address, place);
     const auto jump = jump_to(address, trampoline);
     std::copy(jump.begin(), jump.end(), pages.begin() + static_cast<ptrdiff_t>(at));
   }
@@ -99,11 +121,14 @@ Result<Fd> seal(const Fd& writable) {
 Result<PatchedText> patch(int fd, const TextSegment& text, std::span<const Site> sites, const std::string& name) {
   LITEBOX_TRY(check(sites, text));
   const auto runs = runs_of(sites);
-  if (runs.empty() || runs.size() > abi::kMostRuns) return Error(ENOSPC);
+  if (runs.empty()) return Error(ENOSPC);
 
   // How large the trampolines become does not depend on where they lie.
   std::vector<uint8_t> code;
-  for (const Site& site : sites) append_trampoline(code, 0, 0, site.number);
+  const std::array<uint8_t, kLongestGap> gap{};
+  for (const Site& site : sites) {
+    append_trampoline(code, 0, {0, site.number, std::span(gap).first(std::min<size_t>(site.gap, gap.size())), {0, 0}});
+  }
   const uint64_t trampolines_size = page_ceiling(code.size());
   code.clear();
   if (!text.any_address && text.lowest < trampolines_size + kLowestFixedAddress) return Error(ENOSPC);
@@ -124,6 +149,7 @@ Result<PatchedText> patch(int fd, const TextSegment& text, std::span<const Site>
   }
   patched.map.text_offset = text.file_offset;
   patched.map.text_size = text.size;
+  patched.map.text_address = text.address;
   patched.map.trampolines_offset = text.file_offset + text.size;
   patched.map.trampolines_size = trampolines_size;
   patched.map.trampolines_distance = text.address - trampolines_address;

@@ -12,30 +12,29 @@ constexpr uint64_t kPage = 4096;
 constexpr uint64_t page_floor(uint64_t value) { return value & ~(kPage - 1); }
 constexpr uint64_t page_ceiling(uint64_t value) { return page_floor(value + kPage - 1); }
 
-// A system call site: `mov $number,%eax` and right behind it `syscall`. Rewriting it replaces the mov by a jump of the same
-// length and leaves the `syscall` where it is: whoever jumps to the site, or to its `syscall`, gets what he wanted, and a call
-// that the kernel or the monitor has to answer is still made at its own place, where unwinders and debuggers expect it.
+// A system call site: `mov $number,%eax` and, right behind it or behind a few instructions (gap.h), `syscall`. Rewriting it
+// replaces the mov by a jump of the same length and leaves the rest where it is: whoever jumps to the site, behind its mov or
+// to its `syscall`, gets what he wanted, and a call that the monitor has to answer is still made at its own place, where
+// unwinders and debuggers expect it.
 struct Site {
   uint64_t offset;  // of the mov, in the file
   uint32_t number;  // of the call
+  uint8_t gap = 0;  // bytes between the two
 
   bool operator==(const Site&) const = default;
 };
 
 constexpr size_t kMovSize = 5;  // b8 imm32, and e9 rel32
-constexpr size_t kSiteSize = 7;
+constexpr size_t kLongestGap = 16;
+constexpr size_t kSmallestSite = 7;
+constexpr size_t size_of(const Site& site) { return kSmallestSite + site.gap; }
 constexpr uint8_t kMovEax = 0xb8;
 constexpr std::array<uint8_t, 2> kSyscall = {0x0f, 0x05};
 
-// The bytes of a site.
-constexpr std::array<uint8_t, kSiteSize> bytes_of(uint32_t number) {
-  return {kMovEax,
-          static_cast<uint8_t>(number),
-          static_cast<uint8_t>(number >> 8U),
-          static_cast<uint8_t>(number >> 16U),
-          static_cast<uint8_t>(number >> 24U),
-          kSyscall[0],
-          kSyscall[1]};
+// The bytes of a site's mov.
+constexpr std::array<uint8_t, kMovSize> mov_of(uint32_t number) {
+  return {kMovEax, static_cast<uint8_t>(number), static_cast<uint8_t>(number >> 8U), static_cast<uint8_t>(number >> 16U),
+          static_cast<uint8_t>(number >> 24U)};
 }
 
 // What a file is mapped as: only the interpreter's mmap is the one that maps libraries.

@@ -12,8 +12,9 @@ struct Head {
 struct [[gnu::packed]] Entry {
   uint64_t offset;
   uint32_t number;
+  uint8_t gap;
 };
-constexpr uint64_t kMagic = 0x31736574697378ULL;  // "xsites1"
+constexpr uint64_t kMagic = 0x32736574697378ULL;  // "xsites2"
 static_assert(kLargestSiteList == sizeof(Head) + kMostSites * sizeof(Entry));
 
 template <typename T>
@@ -27,7 +28,7 @@ std::string write_sites(std::span<const Site> sites) {
   if (sites.size() > kMostSites) sites = sites.first(kMostSites);
   std::string text;
   append(text, Head{kMagic, sites.size()});
-  for (const Site& site : sites) append(text, Entry{site.offset, site.number});
+  for (const Site& site : sites) append(text, Entry{site.offset, site.number, site.gap});
   return text;
 }
 
@@ -42,8 +43,9 @@ Result<std::vector<Site>> read_sites(std::string_view bytes) {
   for (size_t i = 0; i < head.count; ++i) {
     Entry entry{};
     std::memcpy(&entry, bytes.data() + sizeof head + i * sizeof entry, sizeof entry);
-    if (!sites.empty() && entry.offset < sites.back().offset + kSiteSize) return Error(EINVAL);
-    sites.push_back({entry.offset, entry.number});
+    if (entry.gap > kLongestGap) return Error(EINVAL);
+    if (!sites.empty() && entry.offset < sites.back().offset + size_of(sites.back())) return Error(EINVAL);
+    sites.push_back({entry.offset, entry.number, entry.gap});
   }
   return sites;
 }

@@ -19,6 +19,6 @@ std::string write_sites(std::span<const Site> sites);
 Result<std::vector<Site>> read_sites(std::string_view bytes);
 
 // The largest list in bytes.
-constexpr size_t kLargestSiteList = 16 + kMostSites * 12;
+constexpr size_t kLargestSiteList = 16 + kMostSites * 13;
 
 }  // namespace litebox::rewrite

@@ -45,10 +45,12 @@ Result<TextSegment> find_text_segment(int fd) {
   }
   std::optional<Elf64_Phdr> text;
   uint64_t lowest = UINT64_MAX;
+  uint64_t highest = 0;
   for (const Elf64_Phdr& segment : segments) {
     if (segment.p_type != PT_LOAD) continue;
     if (!in_bounds(segment)) return Error(ENOEXEC);
     lowest = std::min(lowest, page_floor(segment.p_vaddr));
+    highest = std::max(highest, segment.p_vaddr + segment.p_filesz);
     if ((segment.p_flags & PF_X) == 0) continue;
     if (text || (segment.p_flags & PF_W) != 0 || segment.p_filesz != segment.p_memsz || segment.p_filesz == 0) {
       return Error(ENOEXEC);
@@ -57,9 +59,10 @@ Result<TextSegment> find_text_segment(int fd) {
   }
   if (!text) return Error(ENOEXEC);
   const uint64_t in_page = text->p_vaddr % kPage;
-  const TextSegment found{text->p_offset - in_page, page_ceiling(in_page + text->p_filesz), text->p_vaddr - in_page, lowest,
-                          header.e_type == ET_DYN};
-  if (found.size > kLargestText || found.address - found.lowest > kLargestText) return Error(E2BIG);
+  const TextSegment found{
+      text->p_offset - in_page, page_ceiling(in_page + text->p_filesz), text->p_vaddr - in_page, lowest, highest,
+      header.e_type == ET_DYN};
+  if (found.size > kLargestText || found.highest - found.lowest > 2 * kLargestText) return Error(E2BIG);
   return found;
 }
 

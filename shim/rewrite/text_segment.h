@@ -13,6 +13,7 @@ struct TextSegment {
   uint64_t size;
   uint64_t address;         // of its first page, in the file's own addresses
   uint64_t lowest;          // the first page of the whole image
+  uint64_t highest;         // where the last of what comes from the file ends
   bool any_address = true;  // ET_DYN: the image is mapped wherever there is room
 };
 

@@ -1,11 +1,15 @@
 #include "shim/rewrite/trampoline.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <array>
+#include <cerrno>
 #include <cstddef>
 #include <initializer_list>
 #include <optional>
+#include <span>
 
 #include "shim/guest/abi.h"
 
@@ -15,36 +19,51 @@ namespace {
 constexpr size_t kAlignment = 16;
 constexpr uint8_t kBreakpoint = 0xcc;
 
-// Where the answer to a call lies in the page of answers.
-std::optional<uint8_t> answer_of(uint32_t number) {
+// The register that is marked (abi::kMark).
+enum class Marked : uint8_t { rdi, rsi, rdx };
+
+// What a successful call has written where a file's type and permissions can be told from it: the register that points
+// there, and how far behind it they are.
+struct Answer {
+  enum class In : uint8_t { rdx, rsi, r8 } pointer;
+  uint8_t mode_offset;
+};
+
+struct MarkedCall {
+  Marked where;
+  bool directory;  // the register has the directory descriptor, and only AT_FDCWD is for the kernel
+  std::optional<Answer> answer;
+  std::array<uint8_t, 2> ask = {EACCES, EPERM};  // the errors upon which the monitor is asked
+};
+
+std::optional<MarkedCall> marked_call(uint32_t number) {
   switch (number) {
-    case SYS_getpid:
-      return offsetof(abi::Answers, process);
-    case SYS_getuid:
-      return offsetof(abi::Answers, user);
-    case SYS_geteuid:
-      return offsetof(abi::Answers, effective_user);
-    case SYS_getgid:
-      return offsetof(abi::Answers, group);
-    case SYS_getegid:
-      return offsetof(abi::Answers, effective_group);
+    case SYS_openat:
+    case SYS_readlinkat:
+    case SYS_faccessat:
+    case SYS_faccessat2:
+      return MarkedCall{Marked::rdi, true, std::nullopt};
+    case SYS_newfstatat:
+      return MarkedCall{Marked::rdi, true, Answer{Answer::In::rdx, offsetof(struct stat, st_mode)}};
+    case SYS_statx:
+      return MarkedCall{Marked::rdi, true, Answer{Answer::In::r8, offsetof(struct statx, stx_mode)}};
+    case SYS_open:
+    case SYS_access:
+      return MarkedCall{Marked::rsi, false, std::nullopt};
+    case SYS_readlink:
+      return MarkedCall{Marked::rdx, false, std::nullopt};
+    case SYS_getdents64:
+      // What stands for a directory of litebox's own is one that has been removed (rootfs/descriptor_registry.h).
+      return MarkedCall{Marked::rdi, false, std::nullopt, {ENOENT, EBADF}};
     default:
       return std::nullopt;
   }
 }
 
-// The blob's code for a call, or 0.
-uint64_t blob_entry_of(uint32_t number) {
-  switch (number) {
-    case SYS_vfork:
-      return abi::kVforkEntry;
-    case SYS_clone:
-      return abi::kCloneEntry;
-    case SYS_mmap:
-      return abi::kMapEntry;
-    default:
-      return 0;
-  }
+bool is_status_call(uint32_t number) { return number == SYS_stat || number == SYS_lstat; }
+
+bool is_id_call(uint32_t number) {
+  return number == SYS_getuid || number == SYS_geteuid || number == SYS_getgid || number == SYS_getegid;
 }
 
 class Code {
@@ -53,6 +72,7 @@ class Code {
 
   uint64_t here() const { return start_ + bytes_.size(); }
   void put(std::initializer_list<uint8_t> bytes) { bytes_.insert(bytes_.end(), bytes); }
+  void put(std::span<const uint8_t> bytes) { bytes_.insert(bytes_.end(), bytes.begin(), bytes.end()); }
   void put32(uint32_t value) {
     for (unsigned shift = 0; shift < 32; shift += 8) bytes_.push_back(static_cast<uint8_t>(value >> shift));
   }
@@ -65,31 +85,211 @@ class Code {
     while (here() % kAlignment != 0) bytes_.push_back(kBreakpoint);
   }
 
+  void jump(uint64_t target) {
+    put({0xe9});
+    relative(target);
+  }
+  void system_call(uint32_t number) {
+    put({kMovEax});
+    put32(number);
+    put({kSyscall[0], kSyscall[1]});
+  }
+  // jrcxz, to what is here already.
+  void if_zero_back_to(uint64_t target) {
+    put({0xe3, 0});
+    bytes_.back() = static_cast<uint8_t>(target - here());
+  }
+  // jrcxz, to what comes: a place for arrive().
+  size_t if_zero_ahead() {
+    put({0xe3, 0});
+    return bytes_.size();
+  }
+  void arrive(size_t from) { bytes_[from - 1] = static_cast<uint8_t>(bytes_.size() - from); }
+
  private:
   std::vector<uint8_t>& bytes_;
   uint64_t start_;
 };
 
-// Registers: rcx and r11, which every system call destroys, and rax. No stack, no flags.
-//
-//   The answer counts while nobody else runs in this memory (abi::Shared). Else, and as long as it is not known, on to the
-//   site's own `syscall`.
-void put_answer(Code& code, uint8_t answer, uint64_t syscall, uint32_t number) {
-  code.put({0x49, 0xbb});  // movabs $kShared,%r11
-  code.put64(abi::kShared);
-  code.put({0x49, 0x8b, 0x0b});  // mov (%r11),%rcx      sharers and off
-  code.put({0xe3, 0x0a});        // jrcxz 1f
-  code.put({kMovEax});           // 0: mov $number,%eax
+// rcx = 0 where the register can be marked: it is AT_FDCWD, or its upper half is zero.
+void put_test(Code& code, const MarkedCall& call) {
+  if (call.directory) {
+    code.put({0x49, 0xbb});  // movabs $-AT_FDCWD,%r11
+    code.put64(~abi::kWorkingDirectory + 1);
+    code.put({0x4a, 0x8d, 0x0c, 0x1f});  // lea (%rdi,%r11),%rcx
+    return;
+  }
+  constexpr std::array<uint8_t, 3> kMove = {0xf9, 0xf1, 0xd1};  // mov %rdi,%rcx and so on
+  code.put({0x48, 0x89, kMove.at(static_cast<size_t>(call.where))});
+  code.put({0x48, 0x0f, 0xc9});  // bswap %rcx
+  code.put({0x89, 0xc9});        // mov %ecx,%ecx
+}
+
+void put_mark(Code& code, Marked where) {
+  code.put({0x49, 0xbb});  // movabs $kMark,%r11
+  code.put64(abi::kMark);
+  switch (where) {
+    case Marked::rdi:
+      code.put({0x4a, 0x8d, 0x3c, 0x1f});  // lea (%rdi,%r11),%rdi
+      break;
+    case Marked::rsi:
+      code.put({0x4a, 0x8d, 0x34, 0x1e});  // lea (%rsi,%r11),%rsi
+      break;
+    case Marked::rdx:
+      code.put({0x4a, 0x8d, 0x14, 0x1a});  // lea (%rdx,%r11),%rdx
+      break;
+  }
+}
+
+void put_unmark(Code& code, Marked where) {
+  constexpr std::array<uint8_t, 3> kMove = {0xff, 0xf6, 0xd2};  // mov %edi,%edi and so on: the upper half becomes zero
+  code.put({0x89, kMove.at(static_cast<size_t>(where))});
+}
+
+// To `target` if rax is -error.
+void put_if_error(Code& code, uint8_t error, uint64_t target) {
+  code.put({0x48, 0x8d, 0x48, error});  // lea error(%rax),%rcx
+  code.if_zero_back_to(target);
+}
+
+// To `target` where the answer is one of the file that stands for what only the monitor knows: it has no permissions at all.
+void put_if_nothing_permitted(Code& code, const Answer& answer, uint64_t target) {
+  for (const unsigned type : {S_IFDIR, S_IFREG}) {
+    switch (answer.pointer) {
+      case Answer::In::rdx:
+        code.put({0x8b, 0x4a, answer.mode_offset});  // mov offset(%rdx),%ecx
+        break;
+      case Answer::In::rsi:
+        code.put({0x8b, 0x4e, answer.mode_offset});  // mov offset(%rsi),%ecx
+        break;
+      case Answer::In::r8:
+        code.put({0x41, 0x0f, 0xb7, 0x48, answer.mode_offset});  // movzwl offset(%r8),%ecx
+        break;
+    }
+    code.put({0x48, 0x8d, 0x89});  // lea -type(%rcx),%rcx
+    code.put32(~type + 1);
+    code.if_zero_back_to(target);
+  }
+}
+
+// On to the site's own `syscall`. Returns where this is.
+uint64_t put_ask(Code& code, uint32_t number, uint64_t site_syscall) {
+  const uint64_t here = code.here();
+  code.put({kMovEax});
   code.put32(number);
-  code.put({0xe9});  // jmp syscall
-  code.relative(syscall);
-  code.put({0x49, 0xbb});  // 1: movabs $kAnswers,%r11
-  code.put64(abi::kAnswers);
-  code.put({0x49, 0x8b, 0x4b, answer});  // mov answer(%r11),%rcx
-  code.put({0xe3, 0xe6});                // jrcxz 0b
-  code.put({0x89, 0xc8});                // mov %ecx,%eax
-  code.put({0xe9});                      // jmp behind the syscall
-  code.relative(syscall + kSyscall.size());
+  code.jump(site_syscall);
+  return here;
+}
+
+// fstat(fd, buffer) for newfstatat(fd, "", buffer, AT_EMPTY_PATH), as C libraries say it: where the path is the image's own, so
+// that looking at it harms nobody. The registers are the same but for two that change places. What has no link is perhaps only
+// a thing that the guest holds for a file of litebox's own.
+void put_descriptor_status(Code& code, const ImageRange& image, uint64_t site_syscall) {
+  const uint64_t done = site_syscall + kSyscall.size();
+  code.put({0x49, 0x8d, 0x8a});  // lea -AT_EMPTY_PATH(%r10),%rcx
+  code.put32(~static_cast<uint32_t>(AT_EMPTY_PATH) + 1);
+  const size_t empty_path = code.if_zero_ahead();
+  const uint64_t ask = put_ask(code, SYS_newfstatat, site_syscall);
+  code.arrive(empty_path);
+  code.put({0x48, 0x8d, 0x0d});  // lea image(%rip),%rcx
+  code.relative(image.begin);
+  code.put({0x49, 0x89, 0xf3});  // mov %rsi,%r11
+  code.put({0x49, 0x29, 0xcb});  // sub %rcx,%r11
+  code.put({0x49, 0x81, 0xfb});  // cmp $size,%r11
+  code.put32(static_cast<uint32_t>(image.end - image.begin));
+  code.put({0x0f, 0x83});  // jae ask
+  code.relative(ask);
+  code.put({0x0f, 0xb6, 0x0e});  // movzbl (%rsi),%ecx
+  const size_t is_empty = code.if_zero_ahead();
+  code.jump(ask);
+  code.arrive(is_empty);
+  code.put({0x48, 0x87, 0xd6});  // xchg %rdx,%rsi
+  code.system_call(SYS_fstat);
+  code.put({0x48, 0x87, 0xd6});
+  code.put({0x48, 0x89, 0xc1});  // mov %rax,%rcx
+  const size_t succeeded = code.if_zero_ahead();
+  code.jump(done);
+  code.arrive(succeeded);
+  code.put({0x48, 0x8b, 0x4a, offsetof(struct stat, st_nlink)});  // mov st_nlink(%rdx),%rcx
+  const size_t unlinked = code.if_zero_ahead();
+  code.jump(done);
+  code.arrive(unlinked);
+  code.jump(ask);
+}
+
+// Registers: rcx and r11, which every system call destroys, and rax. No stack. The marked register gets its own value back.
+//
+//   The kernel is asked first. Where it has no right to say, on to the site's own `syscall`.
+void put_marked_call(Code& code, const MarkedCall& call, uint64_t site_syscall, uint32_t number, const ImageRange& image) {
+  const uint64_t done = site_syscall + kSyscall.size();
+  put_test(code, call);
+  const size_t fits = code.if_zero_ahead();
+  if (number == SYS_newfstatat) put_descriptor_status(code, image, site_syscall);
+  const uint64_t ask = put_ask(code, number, site_syscall);
+  code.arrive(fits);
+  put_mark(code, call.where);
+  code.system_call(number);
+  put_unmark(code, call.where);
+  for (const uint8_t error : call.ask) put_if_error(code, error, ask);
+  if (call.answer) {
+    code.put({0x48, 0x89, 0xc1});  // mov %rax,%rcx
+    const size_t succeeded = code.if_zero_ahead();
+    code.jump(done);
+    code.arrive(succeeded);
+    put_if_nothing_permitted(code, *call.answer, ask);
+  }
+  code.jump(done);
+}
+
+// stat and lstat, which have no register for a mark, as marked newfstatat: with two registers more, whose values the stack
+// keeps below its red zone. Code that has this number in its text, as C libraries' has, has a stack.
+void put_status_call(Code& code, uint64_t site_syscall, uint32_t number) {
+  const uint64_t done = site_syscall + kSyscall.size();
+  code.put({0xeb, kMovSize + kMovSize});  // jmp over the way to the monitor
+  const uint64_t ask = put_ask(code, number, site_syscall);
+  code.put({0x48, 0x8d, 0x64, 0x24, 0x80});  // lea -128(%rsp),%rsp
+  code.put({0x52});                          // push %rdx
+  code.put({0x41, 0x52});                    // push %r10
+  code.put({0x48, 0x89, 0xf2});              // mov %rsi,%rdx
+  code.put({0x48, 0x89, 0xfe});              // mov %rdi,%rsi
+  code.put({0x48, 0xbf});                    // movabs $kMarkedWorkingDirectory,%rdi
+  code.put64(abi::kMarkedWorkingDirectory);
+  code.put({0x41, 0xba});  // mov $flags,%r10d
+  code.put32(number == SYS_lstat ? AT_SYMLINK_NOFOLLOW : 0);
+  code.system_call(SYS_newfstatat);
+  code.put({0x48, 0x89, 0xf7});                       // mov %rsi,%rdi
+  code.put({0x48, 0x89, 0xd6});                       // mov %rdx,%rsi
+  code.put({0x41, 0x5a});                             // pop %r10
+  code.put({0x5a});                                   // pop %rdx
+  code.put({0x48, 0x8d, 0xa4, 0x24, 0x80, 0, 0, 0});  // lea 128(%rsp),%rsp
+  put_if_error(code, EACCES, ask);
+  put_if_error(code, EPERM, ask);
+  code.put({0x48, 0x89, 0xc1});  // mov %rax,%rcx
+  const size_t succeeded = code.if_zero_ahead();
+  code.jump(done);
+  code.arrive(succeeded);
+  put_if_nothing_permitted(code, {Answer::In::rsi, offsetof(struct stat, st_mode)}, ask);
+  code.jump(done);
+}
+
+// The ids of a process. Whoever may make marked calls is root in every respect (kernel/native_paths.h), which a marked call
+// tells that does nothing: readlink into no bytes at all is EINVAL before anything is looked at.
+void put_id_call(Code& code, uint64_t site_syscall, uint32_t number) {
+  code.put({0xeb, kMovSize + kMovSize});  // jmp over the way to the monitor
+  const uint64_t ask = put_ask(code, number, site_syscall);
+  code.put({0x48, 0x8d, 0x64, 0x24, 0x80});  // lea -128(%rsp),%rsp
+  code.put({0x52});                          // push %rdx
+  code.put({0x48, 0xba});                    // movabs $kMark,%rdx
+  code.put64(abi::kMark);
+  code.system_call(SYS_readlink);
+  code.put({0x5a});                                   // pop %rdx
+  code.put({0x48, 0x8d, 0xa4, 0x24, 0x80, 0, 0, 0});  // lea 128(%rsp),%rsp
+  code.put({0x48, 0x8d, 0x48, EINVAL});               // lea EINVAL(%rax),%rcx
+  const size_t is_root = code.if_zero_ahead();
+  code.jump(ask);
+  code.arrive(is_root);
+  code.put({0x31, 0xc0});  // xor %eax,%eax
+  code.jump(site_syscall + kSyscall.size());
 }
 
 // To the blob, with the address of the site's `syscall` in rcx.
@@ -105,18 +305,23 @@ void put_blob_jump(Code& code, uint64_t entry, uint64_t syscall) {
 
 bool has_trampoline(uint32_t number, Role role) {
   if (number == SYS_mmap) return role == Role::interpreter;
-  return answer_of(number).has_value() || blob_entry_of(number) != 0;
+  return marked_call(number).has_value() || is_status_call(number) || is_id_call(number);
 }
 
-uint64_t append_trampoline(std::vector<uint8_t>& code_bytes, uint64_t code_address, uint64_t site_address, uint32_t number) {
+uint64_t append_trampoline(std::vector<uint8_t>& code_bytes, uint64_t code_address, const SitePlace& site) {
   Code code(code_bytes, code_address);
   code.align();
   const uint64_t start = code.here();
-  const uint64_t syscall = site_address + kMovSize;
-  if (const auto answer = answer_of(number)) {
-    put_answer(code, *answer, syscall, number);
+  const uint64_t syscall = site.address + kMovSize + site.between.size();
+  code.put(site.between);
+  if (const auto marked = marked_call(site.number)) {
+    put_marked_call(code, *marked, syscall, site.number, site.image);
+  } else if (is_status_call(site.number)) {
+    put_status_call(code, syscall, site.number);
+  } else if (is_id_call(site.number)) {
+    put_id_call(code, syscall, site.number);
   } else {
-    put_blob_jump(code, blob_entry_of(number), syscall);
+    put_blob_jump(code, abi::kMapEntry, syscall);
   }
   code.align();
   return start;

@@ -1,22 +1,39 @@
 // The code that a rewritten site jumps to.
 //
 // It lies in pages of its own below the image, read-only and executable. A guest may jump anywhere in it with any registers:
-// it makes no system call itself, and what it reads and writes is the guest's own memory.
+// its system calls are those that the table lets through from anywhere, and what it reads and writes is the guest's own memory.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "shim/rewrite/site.h"
 
 namespace litebox::rewrite {
 
-// Whether a site of this call is worth a trampoline.
+// Whether a site of this call is worth a trampoline. What is kept of it on disk is kept under kTrampolines, which changes with
+// the answer.
+constexpr uint32_t kTrampolines = 4;
 bool has_trampoline(uint32_t number, Role role);
 
+// The image that a site is part of: what of it can be read, in the file's own addresses.
+struct ImageRange {
+  uint64_t begin, end;
+};
+
+struct SitePlace {
+  uint64_t address;  // of its mov
+  uint32_t number;
+  std::span<const uint8_t> between;  // the instructions before its `syscall` (gap.h)
+  ImageRange image;
+};
+
 // Appends the trampoline of a site to `code`, which lies at `code_address`; all addresses are the file's own, and those of the
-// site and of the code less than 2 GiB apart. Returns the trampoline's address.
-uint64_t append_trampoline(std::vector<uint8_t>& code, uint64_t code_address, uint64_t site_address, uint32_t number);
+// site, the image and the code less than 2 GiB apart. Returns the trampoline's address. How large it is depends on the number
+// and on how much is between alone.
+uint64_t append_trampoline(std::vector<uint8_t>& code, uint64_t code_address, const SitePlace& site);
 
 // The jump from a site to its trampoline.
 std::array<uint8_t, kMovSize> jump_to(uint64_t site_address, uint64_t trampoline_address);

@@ -29,9 +29,10 @@ litebox::Fd file_of(const uint8_t* data, size_t size) {
 
 void check_sites(std::span<const uint8_t> bytes, const std::vector<Site>& sites) {
   for (const Site& site : sites) {
-    const auto expected = bytes_of(site.number);
-    require(site.offset <= bytes.size() && bytes.size() - site.offset >= expected.size());
-    require(std::memcmp(bytes.data() + site.offset, expected.data(), expected.size()) == 0);
+    const auto mov = mov_of(site.number);
+    require(site.offset <= bytes.size() && bytes.size() - site.offset >= size_of(site));
+    require(std::memcmp(bytes.data() + site.offset, mov.data(), mov.size()) == 0);
+    require(std::memcmp(bytes.data() + site.offset + size_of(site) - kSyscall.size(), kSyscall.data(), kSyscall.size()) == 0);
   }
   const auto again = read_sites(write_sites(sites));
   require(again.ok() && *again == sites);

@@ -26,8 +26,10 @@ Bytes operator+(Bytes a, const Bytes& b) {
 }
 
 Bytes site(uint32_t number) {
-  const auto bytes = bytes_of(number);
-  return {bytes.begin(), bytes.end()};
+  const auto mov = mov_of(number);
+  Bytes bytes(mov.begin(), mov.end());
+  bytes.insert(bytes.end(), kSyscall.begin(), kSyscall.end());
+  return bytes;
 }
 
 const Bytes kReturn = {0xc3};
@@ -56,10 +58,28 @@ TEST(RewriteScan, LeavesASyscallWithoutANumberBeforeIt) {
   EXPECT_EQ(found.without_number, 1U);
 }
 
-TEST(RewriteScan, LeavesASyscallWithAnInstructionBetween) {
-  const Scan found = scan_code(Bytes{0xb8, 39, 0, 0, 0} + kNop + Bytes{0x0f, 0x05});
-  EXPECT_TRUE(found.sites.empty());
-  EXPECT_EQ(found.without_number, 1U);
+TEST(RewriteScan, LeavesASyscallWithWhatCannotBeMovedBetween) {
+  const std::vector<Bytes> between = {
+      {0x90},                                                              // nop
+      {0x89, 0xc7},                                                        // mov %eax,%edi
+      {0x89, 0xf8},                                                        // mov %edi,%eax
+      {0x48, 0x8d, 0x3d, 0x00, 0x00, 0x00, 0x00},                          // lea 0(%rip),%rdi
+      {0x48, 0x89, 0x37},                                                  // mov %rsi,(%rdi)
+      {0x48, 0x89, 0xfc},                                                  // mov %rdi,%rsp
+      {0xbf, 1, 0, 0, 0, 0xbe, 1, 0, 0, 0, 0xba, 1, 0, 0, 0, 0x31, 0xff},  // too long
+  };
+  for (const Bytes& code : between) {
+    const Scan found = scan_code(Bytes{0xb8, 39, 0, 0, 0} + code + Bytes{0x0f, 0x05});
+    EXPECT_TRUE(found.sites.empty()) << int{code[0]};
+    EXPECT_EQ(found.without_number, 1U) << int{code[0]};
+  }
+}
+
+// As glibc's __open_nocancel() has them: mov $257,%eax; mov %rdi,%rsi; mov $AT_FDCWD,%edi; syscall.
+TEST(RewriteScan, FindsASiteWithMovesBetween) {
+  const Bytes between = {0x48, 0x89, 0xfe, 0xbf, 0x9c, 0xff, 0xff, 0xff};
+  const Scan found = scan_code(Bytes{0xb8, 1, 1, 0, 0} + between + Bytes{0x0f, 0x05});
+  EXPECT_EQ(found.sites, (std::vector<Site>{{kOffset, SYS_openat, 8}}));
 }
 
 // The bytes of a site inside another instruction: movabs $0x...050f00000027b8,%rcx.
@@ -141,10 +161,10 @@ TEST(RewriteScan, FindsTheSitesOfTheCLibrary) {
   uint64_t end = 0;
   for (const Site& s : found->sites) {
     ASSERT_GE(s.offset, end);
-    end = s.offset + kSiteSize;
+    end = s.offset + size_of(s);
     ASSERT_LE(end, file.size());
-    const auto expected = bytes_of(s.number);
-    EXPECT_TRUE(std::equal(expected.begin(), expected.end(), file.begin() + static_cast<ptrdiff_t>(s.offset)));
+    const auto mov = mov_of(s.number);
+    EXPECT_TRUE(std::equal(mov.begin(), mov.end(), file.begin() + static_cast<ptrdiff_t>(s.offset)));
     numbers.insert(s.number);
   }
   for (const uint32_t number : {SYS_getpid, SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid, SYS_vfork, SYS_clone, SYS_mmap}) {
@@ -155,7 +175,7 @@ TEST(RewriteScan, FindsTheSitesOfTheCLibrary) {
 }
 
 TEST(RewriteScan, ListsSurviveARoundTrip) {
-  const std::vector<Site> sites = {{10, 39}, {17, 58}, {UINT32_MAX, 0xffffffff}};
+  const std::vector<Site> sites = {{10, 39}, {17, 58, 8}, {UINT32_MAX, 0xffffffff}};
   const auto again = read_sites(write_sites(sites));
   ASSERT_TRUE(again.ok());
   EXPECT_EQ(*again, sites);

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "shim/rewrite/gap.h"
+
 namespace litebox::rewrite {
 namespace {
 
@@ -61,7 +63,7 @@ class Sweep {
       } else if (mov_ == kNone || instruction.length != kSyscall.size()) {
         ++found_.without_number;
       } else {
-        candidates_.push_back(mov_);
+        candidates_.push_back({mov_, static_cast<uint8_t>(at - mov_ - kMovSize)});
       }
     }
     for (const auto& immediate : instruction.raw.imm) {
@@ -69,7 +71,12 @@ class Sweep {
       targets_.push_back(range_.address + at + instruction.length + immediate.value.u);
     }
     const bool mov = instruction.length == kMovSize && bytes_[at] == kMovEax;
-    mov_ = mov && trusted_ ? at : kNone;
+    if (mov && trusted_) {
+      mov_ = at;
+    } else if (mov_ != kNone) {
+      const uint64_t gap = at + instruction.length - (mov_ + kMovSize);
+      if (gap > kLongestGap || !can_be_moved(bytes_.subspan(at, instruction.length))) mov_ = kNone;
+    }
   }
 
   bool leads_inside(std::span<const uint64_t> sorted, uint64_t mov) const {
@@ -80,14 +87,14 @@ class Sweep {
 
   void decide() {
     std::sort(targets_.begin(), targets_.end());
-    for (const uint64_t mov : candidates_) {
+    for (const auto& [mov, gap] : candidates_) {
       if (leads_inside(targets_, mov) || leads_inside(functions_, mov)) {
         ++found_.branched_into;
         continue;
       }
       uint32_t number = 0;
       for (unsigned i = 0; i < 4; ++i) number |= static_cast<uint32_t>(bytes_[mov + 1 + i]) << (8 * i);
-      found_.sites.push_back({range_.offset + mov, number});
+      found_.sites.push_back({range_.offset + mov, number, gap});
     }
   }
 
@@ -99,9 +106,13 @@ class Sweep {
   size_t next_function_ = 0;
   uint64_t function_start_ = kNone;
   bool trusted_ = true;
-  uint64_t mov_ = kNone;              // where the instruction before is, if it is a mov of a number into eax
-  std::vector<uint64_t> candidates_;  // movs of sites, as offsets into the range
-  std::vector<uint64_t> targets_;     // addresses to which direct branches lead
+  uint64_t mov_ = kNone;  // the mov of a number into eax before this, if there is only what can be moved between
+  struct Candidate {
+    uint64_t mov;  // offset into the range
+    uint8_t gap;
+  };
+  std::vector<Candidate> candidates_;
+  std::vector<uint64_t> targets_;  // addresses to which direct branches lead
 };
 
 }  // namespace

@@ -1,0 +1,43 @@
+#include "shim/rewrite/gap.h"
+
+namespace litebox::rewrite {
+namespace {
+
+constexpr uint8_t kRexMask = 0xf0, kRex = 0x40;
+constexpr uint8_t kRexB = 1, kRexX = 2, kRexR = 4;
+constexpr uint8_t kMovToRegister = 0x89, kXor = 0x31;  // with a register for the operand that could be memory
+constexpr uint8_t kMovConstant = 0xb8;                 // + register, 32 bits
+constexpr uint8_t kBothRegisters = 0xc0;               // of the byte behind the opcode
+
+// The size of the instruction that `code` begins with; 0 for one that is not of these kinds.
+size_t size_of_first(std::span<const uint8_t> code) {
+  size_t at = 0;
+  uint8_t rex = 0;
+  if ((code[0] & kRexMask) == kRex) rex = code[at++];
+  if (at == code.size() || (rex & kRexX) != 0) return 0;
+  const uint8_t opcode = code[at++];
+  if ((opcode & 0xf8U) == kMovConstant) {
+    const bool into_rax = opcode == kMovConstant && (rex & kRexB) == 0;
+    const bool wide = (rex & 8U) != 0;
+    return into_rax || wide || code.size() - at < sizeof(uint32_t) ? 0 : at + sizeof(uint32_t);
+  }
+  if ((opcode != kMovToRegister && opcode != kXor) || at == code.size()) return 0;
+  const uint8_t registers = code[at++];
+  const bool from_rax = (registers & 0x38U) == 0 && (rex & kRexR) == 0;
+  const bool to_rax = (registers & 0x07U) == 0 && (rex & kRexB) == 0;
+  const bool to_stack_pointer = (registers & 0x07U) == 4 && (rex & kRexB) == 0;
+  return (registers & kBothRegisters) != kBothRegisters || from_rax || to_rax || to_stack_pointer ? 0 : at;
+}
+
+}  // namespace
+
+bool can_be_moved(std::span<const uint8_t> code) {
+  while (!code.empty()) {
+    const size_t size = size_of_first(code);
+    if (size == 0) return false;
+    code = code.subspan(size);
+  }
+  return true;
+}
+
+}  // namespace litebox::rewrite
