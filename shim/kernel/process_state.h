@@ -28,6 +28,7 @@ struct Credentials {
   uint64_t inheritable = 0, permitted = 0, effective = 0, bounding = 0, ambient = 0;
   uint32_t securebits = 0;
   bool no_new_privileges = false;
+  bool asks_for_paths = false;  // shut out of native paths for good (native_paths.h)
 
   bool has(int capability) const { return ((effective >> capability) & 1U) != 0; }
 };
@@ -44,6 +45,8 @@ struct ProcessState {
   struct rlimit64 locks = {RLIM64_INFINITY, RLIM64_INFINITY};
   // PR_SET_DUMPABLE; the kernel's own flag stays set, or the monitor could not read the process's memory. Set at exec.
   bool dumpable = true;
+  // All of the process is shut out of native paths for good (native_paths.h).
+  bool asks_for_paths = false;
 };
 
 using ProcessStatePtr = std::shared_ptr<const ProcessState>;

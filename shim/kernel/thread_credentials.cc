@@ -30,7 +30,7 @@ std::vector<HostPid> threads_of(HostPid process) {
 
 auto all_of(const Credentials& c) {
   return std::tie(c.uid, c.euid, c.suid, c.fsuid, c.gid, c.egid, c.sgid, c.fsgid, c.groups, c.inheritable, c.permitted,
-                  c.effective, c.bounding, c.ambient, c.securebits, c.no_new_privileges);
+                  c.effective, c.bounding, c.ambient, c.securebits, c.no_new_privileges, c.asks_for_paths);
 }
 
 }  // namespace

@@ -33,6 +33,7 @@ struct Mode {
   bool host_network = false;        // AF_INET and the like are the host's
   bool confined_root = false;       // guests are chroot'ed into an empty directory: native path lookups find nothing
   bool signal_scope = false;        // Landlock keeps signals and abstract sockets inside the container
+  bool confined_tree = false;       // guests are chroot'ed into the container's own tree (rootfs/native_tree.h)
 };
 
 class World final : public rootfs::ContainerView {
@@ -41,6 +42,8 @@ class World final : public rootfs::ContainerView {
 
   const oci::Config& config() const { return config_; }
   const Mode& mode() const { return mode_; }
+  // Decided when the tree is there; before guests run.
+  void confine_to_tree() { mode_.confined_tree = true; }
   void set_tree(std::shared_ptr<rootfs::Tree> tree) { tree_ = std::move(tree); }
 
   // The maps of the container's user namespace, where the files' ids are the host's.

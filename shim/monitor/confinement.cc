@@ -6,6 +6,7 @@
 #include <linux/securebits.h>
 #include <sched.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -33,7 +34,23 @@ uint64_t file_rights(int abi) {
   return rights;
 }
 
-Status apply_landlock(bool network) {
+// Landlock knows a file by its inode: the rule for a mount's root counts for all that is below it there, however it is reached.
+Status allow_reading(int ruleset, const rootfs::NativeTree& tree) {
+  for (const Fd& root : tree.readable()) {
+    struct stat status {};
+    if (::fstat(root.get(), &status) != 0) return last_error("a mount's root");
+    landlock_path_beneath_attr rule{};
+    rule.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE;
+    if (S_ISDIR(status.st_mode)) rule.allowed_access |= LANDLOCK_ACCESS_FS_READ_DIR;
+    rule.parent_fd = root.get();
+    if (::syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0) {
+      return last_error("landlock_add_rule");
+    }
+  }
+  return {};
+}
+
+Status apply_landlock(bool network, const rootfs::NativeTree* tree) {
   const int abi = landlock_abi();
   if (abi <= 0) return {};
   RulesetAttributes attributes{};
@@ -49,7 +66,16 @@ Status apply_landlock(bool network) {
   }
   const Fd ruleset(static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, size, 0)));
   if (!ruleset) return last_error("landlock_create_ruleset");
+  if (tree != nullptr) LITEBOX_TRY(allow_reading(ruleset.get(), *tree));
   if (::syscall(SYS_landlock_restrict_self, ruleset.get(), 0) != 0) return last_error("landlock_restrict_self");
+  return {};
+}
+
+// A guest has no groups natively, which would let it into more than it may be let into inside.
+Status enter(const rootfs::NativeTree& tree) {
+  if (::fchdir(tree.root()) != 0) return last_error("chdir to the container's tree");
+  if (::chroot(".") != 0) return last_error("chroot to the container's tree");
+  if (::syscall(SYS_setgroups, 0, nullptr) != 0) return last_error("setgroups");  // of this thread alone
   return {};
 }
 
@@ -83,13 +109,15 @@ int landlock_abi() {
 
 Result<Fd> confine_this_thread(const Confinement& confinement) {
   if (::unshare(CLONE_FS) != 0) return last_error("unshare(CLONE_FS)");
-  if (!confinement.empty_directory.empty()) {
+  if (confinement.tree != nullptr) {
+    LITEBOX_TRY(enter(*confinement.tree));
+  } else if (!confinement.empty_directory.empty()) {
     if (::chroot(confinement.empty_directory.c_str()) != 0) return last_error("chroot " + confinement.empty_directory);
     if (::chdir("/") != 0) return last_error("chdir to the empty root");
   }
   LITEBOX_TRY(drop_capabilities());
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return last_error("prctl(PR_SET_NO_NEW_PRIVS)");
-  LITEBOX_TRY(apply_landlock(confinement.network));
+  LITEBOX_TRY(apply_landlock(confinement.network, confinement.tree));
   return install_filter(confinement.filter);
 }
 

@@ -1,7 +1,8 @@
 // What every guest is under, whatever it runs: applied once, to the one thread from which all guests are forked.
 //
-// In order: a root directory of its own that is empty (with privilege), no capability, no_new_privs, Landlock without any
-// right (files; signals and abstract sockets stay inside), and the system call filter. Nothing of it can be undone.
+// In order: a root directory of its own that is empty, or the container's tree (with privilege), no capability, no_new_privs,
+// Landlock without any right but to read in that tree (files; signals and abstract sockets stay inside), and the system call
+// filter. Nothing of it can be undone.
 #pragma once
 
 #include <linux/filter.h>
@@ -11,13 +12,15 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "rootfs/native_tree.h"
 
 namespace litebox::monitor {
 
 struct Confinement {
-  std::string empty_directory;      // the new root; empty: the caller may not chroot
-  bool network = true;              // false: no TCP port may be bound or connected to natively (Landlock ABI 4)
-  std::vector<sock_filter> filter;  // shim/filter's
+  std::string empty_directory;               // the new root; empty: the caller may not chroot
+  const rootfs::NativeTree* tree = nullptr;  // the new root instead, of which files may be read; borrowed
+  bool network = true;                       // false: no TCP port may be bound or connected to natively (Landlock ABI 4)
+  std::vector<sock_filter> filter;           // shim/filter's
 };
 
 // Confines the calling thread (not its siblings) for ever and returns the seccomp listener.

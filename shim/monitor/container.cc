@@ -9,11 +9,15 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
+#include <fstream>
 #include <optional>
+#include <string_view>
 
 #include "base/log.h"
 #include "rootfs/container_tree.h"
 #include "rootfs/message_queues.h"
+#include "rootfs/native_tree.h"
 #include "shim/filter/filter.h"
 #include "shim/filter/profile.h"
 #include "shim/guest/blob_image.h"
@@ -22,6 +26,7 @@
 #include "shim/kernel/signals.h"
 #include "shim/kernel/sysv_shared_memory.h"
 #include "shim/kernel/world.h"
+#include "shim/monitor/conditions.h"
 #include "shim/monitor/confinement.h"
 #include "shim/monitor/control_protocol.h"
 #include "shim/monitor/control_server.h"
@@ -33,6 +38,8 @@
 #include "shim/monitor/notification_loop.h"
 #include "shim/monitor/thread_inheritance.h"
 #include "shim/monitor/tracer.h"
+#include "shim/rewrite/cache.h"
+#include "shim/rewrite/scanner_process.h"
 
 namespace litebox::monitor {
 namespace {
@@ -70,14 +77,19 @@ kernel::Mode choose_mode(const oci::Config& config) {
   return mode;
 }
 
-table::Conditions conditions_of(const kernel::Mode& mode) {
-  table::Conditions conditions;
-  conditions.translated_ids = mode.recorded_ownership || mode.mapped_ids;
-  conditions.own_network = mode.own_network;
-  conditions.host_network = mode.host_network;
-  conditions.confined_root = mode.confined_root;
-  conditions.signal_scope = mode.signal_scope;
-  return conditions;
+// What NativeTree and confine_this_thread() need, and no ids that differ inside and outside.
+Status may_confine_to_tree(const kernel::Mode& mode) {
+  const char* rewriting = std::getenv("LITEBOX_REWRITE");
+  if (rewriting != nullptr && std::string_view(rewriting) == "off") return Error(ECANCELED, "LITEBOX_REWRITE is off");
+  if (mode.recorded_ownership || mode.mapped_ids) return Error(ENOTSUP, "ids are not the host's");
+  if (::geteuid() != 0 || ::getegid() != 0 || !mode.confined_root || !has_capability(CAP_SYS_ADMIN) ||
+      !has_capability(CAP_SETGID)) {
+    return Error(EPERM, "not root");
+  }
+  if (landlock_abi() <= 0) return Error(ENOTSUP, "no Landlock");
+  std::string groups;
+  std::ifstream("/proc/self/setgroups") >> groups;
+  return groups == "deny" ? Status(Error(EPERM, "setgroups")) : Status();
 }
 
 Status link_file(const std::string& from, const std::string& to) {
@@ -188,14 +200,33 @@ class Container {
     options.terminal = setup_.terminal.get();
     LITEBOX_ASSIGN(auto tree, rootfs::build_tree(setup_.config, options));
     world_.set_tree(std::move(tree));
+    confine_to_tree();
     return {};
+  }
+
+  // Guests resolve paths natively where the kernel can show them their own tree and no more.
+  void confine_to_tree() {
+    Status confined = may_confine_to_tree(world_.mode());
+    if (!world_.tree().registry()->removes_placeholders()) confined = Error(EMFILE, "no inotify");
+    if (confined.ok()) {
+      auto native = rootfs::NativeTree::build(world_.tree());
+      if (native.ok()) {
+        world_.tree().set_native(std::move(native).value());
+        world_.confine_to_tree();
+        log::debug("paths: resolved by the kernel in the container's own tree");
+        return;
+      }
+      confined = std::move(native).error();
+    }
+    log::debug("paths: resolved by the monitor: " + confined.error().message());
   }
 
   Status start_confined() {
     Confinement confinement;
+    confinement.tree = world_.tree().native();
     if (mode_.confined_root) confinement.empty_directory = setup_.state_directory + "/empty";
     confinement.network = mode_.own_network || mode_.host_network;
-    confinement.filter = filter::compile(conditions_of(mode_));
+    confinement.filter = filter::compile(conditions_of(world_.mode()));
     if (setup_.config.linux.seccomp) {
       auto profile = filter::compile_profile(*setup_.config.linux.seccomp);
       if (!profile.ok()) return std::move(profile).error().within("linux.seccomp");
@@ -208,7 +239,11 @@ class Container {
     listener_.emplace(std::move(listener));
     LITEBOX_ASSIGN(Fd loader, make_loader());
     tracer_.emplace(world_, *listener_);
-    execs_.emplace(world_, *listener_, *tracer_, std::move(loader));
+    std::unique_ptr<rewrite::Cache> texts;
+    if (world_.mode().confined_tree) {
+      texts = std::make_unique<rewrite::Cache>(rewrite::open_scanner, rewrite::Store::open_default());
+    }
+    execs_.emplace(world_, *listener_, *tracer_, std::move(loader), std::move(texts));
     loop_.emplace(world_, *listener_, *execs_, *tracer_);
     loop_->start();
     return {};

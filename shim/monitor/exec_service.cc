@@ -24,8 +24,10 @@
 #include "shim/kernel/credentials.h"
 #include "shim/kernel/exec_credentials.h"
 #include "shim/kernel/guest_memory.h"
+#include "shim/kernel/native_paths.h"
 #include "shim/kernel/pidfd.h"
 #include "shim/kernel/sysv_shared_memory.h"
+#include "shim/syscalls/native_paths.h"
 
 namespace litebox::monitor {
 namespace {
@@ -40,18 +42,21 @@ void kill_guest(HostPid process) {
   if (pidfd.ok()) (void)kernel::send_signal(pidfd->get(), SIGKILL);
 }
 
-std::string launch_message(const kernel::ExecPlan& plan, int program_fd, int interpreter_fd, uint64_t random_seed, bool traced,
-                           uint32_t clears) {
+uint64_t random_seed() {
+  uint64_t seed = 0;
+  while (seed == 0 && ::getrandom(&seed, sizeof seed, 0) == sizeof seed) continue;
+  return seed;
+}
+
+// Completes `launch` by what the plan says.
+std::string launch_message(const kernel::ExecPlan& plan, abi::Launch launch) {
   std::string strings = plan.execfn;
   strings += '\0';
   for (const std::string& text : plan.prefix) {
     strings += text;
     strings += '\0';
   }
-  abi::Launch launch{};
   launch.version = abi::kAbiVersion;
-  launch.program_fd = program_fd;
-  launch.interpreter_fd = interpreter_fd;
   launch.uid = plan.credentials->uid;
   launch.euid = plan.credentials->euid;
   launch.gid = plan.credentials->gid;
@@ -59,19 +64,11 @@ std::string launch_message(const kernel::ExecPlan& plan, int program_fd, int int
   launch.secure = plan.secure ? 1 : 0;
   launch.prefix_count = static_cast<uint32_t>(plan.prefix.size());
   launch.strings_size = static_cast<uint32_t>(strings.size());
-  launch.random_seed = random_seed;
-  launch.traced = traced ? 1 : 0;
-  launch.clears = clears;
+  launch.random_seed = random_seed();
   std::memcpy(launch.comm, plan.comm.data(), std::min(plan.comm.size(), sizeof launch.comm - 1));
   std::string message(reinterpret_cast<const char*>(&launch), sizeof launch);
   message += strings;
   return message;
-}
-
-uint64_t random_seed() {
-  uint64_t seed = 0;
-  while (seed == 0 && ::getrandom(&seed, sizeof seed, 0) == sizeof seed) continue;
-  return seed;
 }
 
 // The descriptor in the name "/dev/fd/<number>" that the kernel gave to what a process has executed (fs/exec.c alloc_bprm()).
@@ -90,8 +87,9 @@ std::optional<int> executed_descriptor(HostPid process) {
 
 }  // namespace
 
-ExecService::ExecService(kernel::World& world, const Listener& listener, Tracer& tracer, Fd loader)
-    : world_(world), listener_(listener), tracer_(tracer), loader_(std::move(loader)) {}
+ExecService::ExecService(kernel::World& world, const Listener& listener, Tracer& tracer, Fd loader,
+                         std::unique_ptr<rewrite::Cache> texts)
+    : world_(world), listener_(listener), tracer_(tracer), loader_(std::move(loader)), texts_(std::move(texts)) {}
 
 void ExecService::expect(HostPid process, std::unique_ptr<kernel::ExecPlan> plan, std::function<void()> done) {
   const std::lock_guard<std::mutex> guard(mutex_);
@@ -133,9 +131,13 @@ void ExecService::begin_call(const WaitingCall& call, syscalls::Reply::InGuest r
     nudged.guest_fd = *installed;
     for (auto& each : request.arguments) each.at(request.descriptor_argument) = static_cast<uint64_t>(*installed);
   }
-  const auto arguments = request.arguments.front();
-  request.arguments.erase(request.arguments.begin());
   nudged.calls = std::move(request);
+  send_next(call, std::move(nudged));
+}
+
+void ExecService::send_next(const WaitingCall& call, Nudged nudged) {
+  const auto arguments = nudged.calls.arguments.front();
+  nudged.calls.arguments.erase(nudged.calls.arguments.begin());
   const int64_t number = nudged.calls.number;
   send(call, std::move(nudged), number, arguments);
 }
@@ -194,13 +196,16 @@ void ExecService::remember_locked(HostPid thread, Nudged nudged_thread) {
   nudged_.insert_or_assign(key, std::move(nudged_thread));
 }
 
-bool ExecService::handle(const seccomp_notif& notification, HostPid process, bool direct_child) {
+bool ExecService::handle(const seccomp_notif& notification, const Caller& caller) {
   switch (static_cast<uint32_t>(notification.data.nr)) {
     case abi::kHypercallHello:
-      hello(notification, process);
+      hello(notification, caller);
+      return true;
+    case abi::kHypercallText:
+      text(notification, caller);
       return true;
     case abi::kHypercallDone:
-      done(notification, direct_child);
+      done(notification, caller.direct_child);
       return true;
     case abi::kHypercallReady:
       ready(notification);
@@ -210,7 +215,7 @@ bool ExecService::handle(const seccomp_notif& notification, HostPid process, boo
       (void)listener_.answer(notification.id, 0);
       return true;
     case SYS_execveat:
-      if (!may_execute(notification, process)) return false;
+      if (!may_execute(notification, caller.process)) return false;
       (void)listener_.proceed(notification.id);
       return true;
     default:
@@ -250,7 +255,8 @@ bool ExecService::runs_the_loader(HostPid process) const {
          running.st_ino == loader.st_ino;
 }
 
-void ExecService::hello(const seccomp_notif& notification, HostPid process) {
+void ExecService::hello(const seccomp_notif& notification, const Caller& caller) {
+  const HostPid process = caller.process;
   std::unique_ptr<kernel::ExecPlan> plan;
   std::function<void()> done;
   {
@@ -269,7 +275,7 @@ void ExecService::hello(const seccomp_notif& notification, HostPid process) {
   }
   std::future<Status> guarded;
   if (done && process == world_.init()) guarded = tracer_.guard_signals_of_init();
-  Status handed = hand_over(notification, process, *plan);
+  Status handed = hand_over(notification, caller, *plan, done != nullptr);
   if (guarded.valid()) {
     if (Status guard = guarded.get(); handed.ok()) handed = std::move(guard);
   }
@@ -294,7 +300,45 @@ std::unique_ptr<kernel::ExecPlan> ExecService::take_executed_locked(HostPid proc
   return plan;
 }
 
-Status ExecService::hand_over(const seccomp_notif& notification, HostPid process, kernel::ExecPlan& plan) {
+// Null: it stays as it is.
+rewrite::Cache::Text ExecService::rewritten(int file, rewrite::Role role, syscalls::Monitor& monitor) const {
+  if (auto known = texts_->known(file, role)) return *std::move(known);
+  rewrite::Cache::Text found;
+  monitor.while_blocking([&] { found = texts_->find(file, role); });
+  return found;
+}
+
+Result<abi::RewrittenText> ExecService::give_text(const seccomp_notif& notification, const rewrite::Cache::Text& text) const {
+  abi::RewrittenText map{};
+  map.fd = -1;
+  if (text == nullptr) return map;
+  map = text->map;
+  LITEBOX_ASSIGN(map.fd, listener_.install(notification.id, text->memfd.get(), true));
+  return map;
+}
+
+// Of a file that the caller has open for reading: what it could map, it may map rewritten.
+void ExecService::text(const seccomp_notif& notification, const Caller& caller) {
+  const auto answer = [&]() -> Status {
+    if (texts_ == nullptr) return Error(ENOSYS);
+    LITEBOX_ASSIGN(const kernel::ProcessStatePtr state, world_.state_of(HostPid(static_cast<pid_t>(notification.pid))));
+    if (!kernel::uses_native_paths(*state)) return Error(ENOSYS);
+    const Fd file(static_cast<int>(::syscall(SYS_pidfd_getfd, caller.pidfd, static_cast<int>(notification.data.args[0]), 0)));
+    if (!file) return last_error();
+    const int flags = ::fcntl(file.get(), F_GETFL);
+    const int access = flags & O_ACCMODE;
+    if (flags < 0 || (flags & O_PATH) != 0 || (access != O_RDONLY && access != O_RDWR)) return Error(EBADF);
+    LITEBOX_ASSIGN(const abi::RewrittenText map,
+                   give_text(notification, rewritten(file.get(), rewrite::Role::object, caller.monitor)));
+    if (map.run_count == 0) return Error(ENOENT);
+    return kernel::GuestMemory(caller.process).write_value(GuestAddress(notification.data.args[1]), map);
+  };
+  const Status given = answer();
+  (void)listener_.answer(notification.id, given.ok() ? 0 : -given.error().number());
+}
+
+Status ExecService::hand_over(const seccomp_notif& notification, const Caller& caller, kernel::ExecPlan& plan, bool fresh) {
+  const HostPid process = caller.process;
   LITEBOX_ASSIGN(const int program_fd, listener_.install(notification.id, plan.program.get(), true));
   int interpreter_fd = -1;
   if (plan.interpreter) {
@@ -305,13 +349,33 @@ Status ExecService::hand_over(const seccomp_notif& notification, HostPid process
   if (plan.secure) clears |= abi::kClearsDeathSignal;
   if (kernel::clears_personality(*before, plan)) clears |= abi::kClearsPersonality;
   const bool traced = world_.traces().tracer_of(process).has_value();
-  const std::string message = launch_message(plan, program_fd, interpreter_fd, random_seed(), traced, clears);
+  bool native = world_.mode().confined_tree && !before->asks_for_paths && !plan.credentials->asks_for_paths;
+  const bool locked = native && (!kernel::may_use_native_paths(*plan.credentials) ||
+                                 (fresh && !syscalls::is_natively_in(world_.tree(), process, before->cwd)));
+  native = native && !locked;
+  abi::Launch launch{};
+  launch.program_fd = program_fd;
+  launch.interpreter_fd = interpreter_fd;
+  launch.traced = traced ? 1 : 0;
+  launch.clears = clears;
+  launch.locked = locked ? 1 : 0;
+  // A tracer is to see the calls that the program makes.
+  if (native && !traced && texts_ != nullptr) {
+    LITEBOX_ASSIGN(launch.program_text,
+                   give_text(notification, rewritten(plan.program.get(), rewrite::Role::object, caller.monitor)));
+    if (plan.interpreter) {
+      LITEBOX_ASSIGN(launch.interpreter_text,
+                     give_text(notification, rewritten(plan.interpreter.get(), rewrite::Role::interpreter, caller.monitor)));
+    }
+  }
+  const std::string message = launch_message(plan, launch);
   if (message.size() > notification.data.args[1]) return Error(E2BIG);
   const kernel::GuestMemory memory(process);
   LITEBOX_TRY(memory.write(GuestAddress(notification.data.args[0]), message.data(), message.size()));
   kernel::SysvSharedMemory::of_this_container().executed(process);
   world_.forget_threads(process);
-  return world_.update(process, [&plan, &before](kernel::ProcessState& state) -> Status {
+  return world_.update(process, [&plan, &before, locked](kernel::ProcessState& state) -> Status {
+    if (locked) state.asks_for_paths = true;
     state.credentials = plan.credentials;
     state.identity = kernel::identity_of(*plan.credentials);
     state.executable = plan.executable;
@@ -387,15 +451,20 @@ void ExecService::done(const seccomp_notif& notification, bool direct_child) {
     if (!current.succeeded) current.result = result;
     current.succeeded = current.succeeded || result >= 0;
     if (!current.calls.arguments.empty()) {
-      const auto arguments = current.calls.arguments.front();
-      current.calls.arguments.erase(current.calls.arguments.begin());
-      const int64_t number = current.calls.number;
-      send(call, std::move(current), number, arguments);
+      send_next(call, std::move(current));
       return;
     }
     if (current.calls.number == SYS_clone && result < 0) {
       const std::lock_guard<std::mutex> guard(mutex_);
       births_.erase(nudge);
+    }
+    if (current.calls.then) {
+      if (const auto next = current.calls.then(current.result)) {
+        current.calls = std::move(*next);
+        current.succeeded = false;
+        send_next(call, std::move(current));
+        return;
+      }
     }
     if (current.calls.finish) current.result = current.calls.finish(current.result);
     if (current.guest_fd >= 0) {

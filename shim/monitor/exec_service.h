@@ -20,14 +20,15 @@
 #include "shim/monitor/listener.h"
 #include "shim/monitor/nudge.h"
 #include "shim/monitor/tracer.h"
+#include "shim/rewrite/cache.h"
 #include "shim/syscalls/call.h"
 
 namespace litebox::monitor {
 
 class ExecService {
  public:
-  // `loader`: the blob's sealed memfd, open for reading.
-  ExecService(kernel::World& world, const Listener& listener, Tracer& tracer, Fd loader);
+  // `loader`: the blob's sealed memfd, open for reading. `texts`: what text is mapped rewritten; null: none.
+  ExecService(kernel::World& world, const Listener& listener, Tracer& tracer, Fd loader, std::unique_ptr<rewrite::Cache> texts);
 
   int loader() const { return loader_.get(); }
 
@@ -43,9 +44,15 @@ class ExecService {
   // Answers with `terminal`, a descriptor of the guest's, after the guest has tried to make it its controlling terminal.
   void begin_taking_terminal(const WaitingCall& call, int terminal);
 
+  struct Caller {
+    HostPid process;
+    int pidfd;  // of the calling thread; borrowed
+    bool direct_child;
+    syscalls::Monitor& monitor;
+  };
   // True if the notification was one of the blob's own (a hypercall, or the execveat that begin_exec or expect led to): it is
   // answered then.
-  bool handle(const seccomp_notif& notification, HostPid process, bool direct_child);
+  bool handle(const seccomp_notif& notification, const Caller& caller);
 
  private:
   enum class Stage { executing, closing, taking_terminal, calling };
@@ -57,8 +64,8 @@ class ExecService {
     HostPid process;
     user_regs_struct original{};
     int64_t result = 0;
-    bool succeeded = false;                                   // one of the calls has
-    syscalls::Reply::InGuest calls{0, {}, Fd(), 0, nullptr};  // what is still to be called
+    bool succeeded = false;                                            // one of the calls has
+    syscalls::Reply::InGuest calls{0, {}, Fd(), 0, nullptr, nullptr};  // what is still to be called
     int guest_fd = -1;  // what the guest has for this alone: the loader, or a call's descriptor
     std::unique_ptr<kernel::ExecPlan> plan;
     GuestAddress argv, envp;
@@ -73,21 +80,28 @@ class ExecService {
   void ready(const seccomp_notif& notification);
   // Sends a waiting thread to make a call; `nudged` is what is to become of it then.
   void send(const WaitingCall& call, Nudged nudged, int64_t number, const std::array<uint64_t, 6>& arguments);
+  // Sends it to make the first of the calls that are left.
+  void send_next(const WaitingCall& call, Nudged nudged);
   void close_in_guest(const WaitingCall& call, Nudged nudged);
   void remember_locked(HostPid thread, Nudged nudged);
   bool may_execute(const seccomp_notif& notification, HostPid process);
-  void hello(const seccomp_notif& notification, HostPid process);
+  void hello(const seccomp_notif& notification, const Caller& caller);
+  void text(const seccomp_notif& notification, const Caller& caller);
+  rewrite::Cache::Text rewritten(int file, rewrite::Role role, syscalls::Monitor& monitor) const;
+  Result<abi::RewrittenText> give_text(const seccomp_notif& notification, const rewrite::Cache::Text& text) const;
   std::unique_ptr<kernel::ExecPlan> take_executed_locked(HostPid process);
   void forget_executing_locked(HostPid process, const NudgeKey& key);
   void done(const seccomp_notif& notification, bool direct_child);
   bool newborn(const WaitingCall& call, uint64_t nudge);
-  Status hand_over(const seccomp_notif& notification, HostPid process, kernel::ExecPlan& plan);
+  // `fresh`: the process was forked by the monitor.
+  Status hand_over(const seccomp_notif& notification, const Caller& caller, kernel::ExecPlan& plan, bool fresh);
   bool runs_the_loader(HostPid process) const;
 
   kernel::World& world_;
   const Listener& listener_;
   Tracer& tracer_;
   Fd loader_;
+  std::unique_ptr<rewrite::Cache> texts_;
   std::mutex mutex_;
   uint64_t last_nudge_ = 0;
   size_t prune_at_ = 1024;

@@ -27,6 +27,8 @@ class Child {
     if (!arrange_descriptors()) leave(errno);
     if (request_.controlling_terminal && ::ioctl(STDIN_FILENO, TIOCSCTTY, 0) != 0) leave(errno);
     if (request_.subreaper && ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) leave(errno);
+    // Where it cannot be, the monitor sees to it at the exec.
+    if (request_.directory != nullptr) (void)::syscall(SYS_chdir, request_.directory, abi::kMark);
     if (!wait_for_go()) leave(0);
     ::syscall(SYS_execveat, loader_, "", request_.argv, request_.envp, AT_EMPTY_PATH);
     leave(errno);

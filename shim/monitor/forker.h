@@ -25,6 +25,7 @@ struct SpawnRequest {
   bool subreaper = false;             // orphans inside are re-parented to it
   char* const* argv = nullptr;
   char* const* envp = nullptr;
+  const char* directory = nullptr;  // in the kernel-confined tree: where it begins
   int loader = -1;
 };
 

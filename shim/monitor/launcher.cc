@@ -166,6 +166,11 @@ Result<Launched> Launcher::prepare(const LaunchRequest& request, std::function<v
   spawn.argv = argv.data();
   spawn.envp = envp.data();
   spawn.loader = execs_.loader();
+  std::string directory;
+  if (world_.mode().confined_tree) {
+    LITEBOX_ASSIGN(directory, tree.path_of(runtime_subject(), state.root, state.cwd));
+    spawn.directory = directory.c_str();
+  }
   LITEBOX_ASSIGN(Spawned spawned, forker_.spawn(spawn));
   // From here on an error closes the gate, which ends the child; whoever waits for children reaps it.
   const HostPid child = spawned.process;

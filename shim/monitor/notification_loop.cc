@@ -55,7 +55,7 @@ void NotificationLoop::handle(const seccomp_notif& notification) {
   }
   const HostPid process = (*entry)->process();
   const bool direct_child = is_direct_child(thread);
-  if (execs_.handle(notification, process, direct_child)) return;
+  if (execs_.handle(notification, {process, (*entry)->pidfd(), direct_child, *this})) return;
 
   auto state = (*entry)->state(world_);
   if (!state.ok()) {

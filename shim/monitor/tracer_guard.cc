@@ -17,6 +17,7 @@
 #include "shim/kernel/pending_signals.h"
 #include "shim/kernel/pidfd.h"
 #include "shim/kernel/ptrace_stop.h"
+#include "shim/monitor/conditions.h"
 #include "shim/monitor/tracer.h"
 #include "shim/table/table.h"
 
@@ -53,11 +54,19 @@ bool is_from_process(const siginfo_t& info) {
 
 // Calls that are the monitor's whatever their arguments, without those in which it may let the kernel wait: there a signal ends
 // the wait as on any Linux. And TIOCSPGRP, unless by the signal that the kernel itself raises for it (tty_check_change()).
-bool is_answered_by_monitor(const user_regs_struct& registers, int signal) {
+bool is_answered_by_monitor(const user_regs_struct& registers, int signal, const table::Conditions& conditions) {
   constexpr std::array kMayWait = {SYS_wait4, SYS_waitid, SYS_futex, SYS_sendmsg, SYS_sendmmsg};
+  // In a kernel-confined tree it is their arguments that say whose they are.
+  constexpr std::array kPerhapsNative = {SYS_open,      SYS_openat,     SYS_newfstatat, SYS_statx,      SYS_access,
+                                         SYS_faccessat, SYS_faccessat2, SYS_readlink,   SYS_readlinkat, SYS_chdir};
   const auto number = static_cast<int64_t>(registers.orig_rax);
   if (number == SYS_ioctl) return registers.rsi == TIOCSPGRP && signal != SIGTTOU;
   const table::Entry* entry = table::find(number);
+  if (std::find(kPerhapsNative.begin(), kPerhapsNative.end(), number) != kPerhapsNative.end()) {
+    const std::array<uint64_t, 6> arguments = {registers.rdi, registers.rsi, registers.rdx,
+                                               registers.r10, registers.r8,  registers.r9};
+    return entry->decide(conditions, arguments).route == table::Route::monitor;
+  }
   return entry != nullptr && entry->decision.route == table::Route::monitor &&
          std::find(kMayWait.begin(), kMayWait.end(), number) == kMayWait.end();
 }
@@ -141,7 +150,10 @@ void Tracer::repeat_unreceived_call(Tracee& tracee, int signal) {
   const bool by_monitor = std::exchange(tracee.call_interrupted, false);
   user_regs_struct registers{};
   if (by_monitor || ::ptrace(PTRACE_GETREGS, tracee.thread.value(), 0, &registers) != 0) return;
-  if (static_cast<int64_t>(registers.rax) != -kernel::kRestartCall || !is_answered_by_monitor(registers, signal)) return;
+  if (static_cast<int64_t>(registers.rax) != -kernel::kRestartCall ||
+      !is_answered_by_monitor(registers, signal, conditions_of(world_.mode()))) {
+    return;
+  }
   registers.rax = static_cast<unsigned long long>(-kRestartAlways);
   (void)::ptrace(PTRACE_SETREGS, tracee.thread.value(), 0, &registers);
 }

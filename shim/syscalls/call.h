@@ -43,6 +43,8 @@ class Reply {
     size_t descriptor_argument = 0;
     // What the caller gets for that result; called when the calls are done, in the monitor. May be null.
     std::function<int64_t(int64_t)> finish{};
+    // What is to be called then instead of the end, for that result; null for the end. May be null itself.
+    std::function<std::shared_ptr<InGuest>(int64_t)> then{};
   };
   // ptrace(2), and the waits of tracers: the monitor's tracing thread answers (shim/monitor/tracer.h).
   struct ByTracer {};
@@ -65,7 +67,7 @@ class Reply {
     return in_guest(number, std::vector{arguments});
   }
   static Reply in_guest(int64_t number, std::vector<std::array<uint64_t, 6>> arguments) {
-    return Reply(InGuest{number, std::move(arguments), Fd(), 0, nullptr});
+    return Reply(InGuest{number, std::move(arguments), Fd(), 0, nullptr, nullptr});
   }
   static Reply in_guest(InGuest calls) { return Reply(std::move(calls)); }
   static Reply exec(std::unique_ptr<kernel::ExecPlan> plan, GuestAddress argv, GuestAddress envp) {

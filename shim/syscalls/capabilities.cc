@@ -65,7 +65,7 @@ Reply sys_capset(Call& call) {
     sets.permitted |= uint64_t{data[i].permitted} << (32U * i);
     sets.inheritable |= uint64_t{data[i].inheritable} << (32U * i);
   }
-  return Reply::from(change_credentials(call, [&sets](kernel::Credentials& c) { return kernel::set_capabilities(c, sets); }));
+  return change_credentials(call, [&sets](kernel::Credentials& c) { return kernel::set_capabilities(c, sets); });
 }
 
 }  // namespace litebox::syscalls

@@ -9,8 +9,10 @@
 #include <memory>
 #include <utility>
 
+#include "shim/kernel/native_paths.h"
 #include "shim/syscalls/call.h"
 #include "shim/syscalls/credentials.h"
+#include "shim/syscalls/native_paths.h"
 #include "shim/table/handlers.h"
 
 namespace litebox::syscalls {
@@ -24,34 +26,55 @@ Status write_three(const Call& call, uint32_t real, uint32_t effective, uint32_t
   return call.memory.write_value(call.address(2), saved);
 }
 
-// Whether the process has become one that may not be dumped.
-Result<bool> replace_credentials(const Call& call, const std::function<Status(Credentials&)>& change) {
-  bool given_up = false;
-  const Status replaced = call.world.update_credentials(call.process, call.thread, [&](kernel::ProcessState& state) -> Status {
-    auto credentials = std::make_shared<Credentials>(*state.credentials);
-    LITEBOX_TRY(change(*credentials));
-    if (!call.world.has_ids(*credentials)) return Error(EINVAL);
-    given_up = kernel::gives_up_dumpability(*state.credentials, *credentials);
-    if (given_up) state.dumpable = false;
-    state.identity = kernel::identity_of(*credentials);
-    state.credentials = std::move(credentials);
+Status store(kernel::World& world, HostPid process, HostPid thread, const Credentials& after, bool dumpable) {
+  return world.update_credentials(process, thread, [&](kernel::ProcessState& state) -> Status {
+    if (!dumpable) state.dumpable = false;
+    state.identity = kernel::identity_of(after);
+    state.credentials = std::make_shared<Credentials>(after);
     return {};
   });
-  if (!replaced.ok()) return replaced.error();
-  return given_up;
 }
 
-// Nor does it get the signal any longer that it had asked for its parent's death (commit_creds). Only it can say so.
-Reply change_ids(const Call& call, const std::function<Status(Credentials&)>& change) {
-  LITEBOX_OR_REPLY(const bool given_up, replace_credentials(call, change));
-  return given_up ? Reply::in_guest(SYS_prctl, {PR_SET_PDEATHSIG, 0, 0, 0, 0, 0}) : Reply::success();
+// A process that has given its dumpability up does not get the signal any longer that it had asked for its parent's death
+// (commit_creds). Only it can say so.
+Reply::InGuest forget_death_signal() { return {SYS_prctl, {{PR_SET_PDEATHSIG, 0, 0, 0, 0, 0}}, Fd(), 0, nullptr, nullptr}; }
+
+Reply change(const Call& call, const std::function<Status(Credentials&)>& change, int64_t result, bool of_ids) {
+  Credentials after = call.credentials();
+  LITEBOX_CHECK_REPLY(change(after));
+  if (!call.world.has_ids(after)) return Reply::error(EINVAL);
+  const bool given_up = kernel::gives_up_dumpability(call.credentials(), after);
+  const bool death_signal = of_ids && given_up;
+  if (!uses_native_paths(call) || kernel::may_use_native_paths(after)) {
+    LITEBOX_CHECK_REPLY(store(call.world, call.process, call.thread, after, !given_up));
+    return death_signal ? Reply::in_guest(forget_death_signal()) : Reply::value(result);
+  }
+  // What it is to be may do less than what it can do natively: that ends first.
+  after.asks_for_paths = true;
+  const auto finish = [&world = call.world, process = call.process, thread = call.thread, after, given_up,
+                       result](int64_t shut) -> int64_t {
+    if (shut < 0) return shut;
+    const Status stored = store(world, process, thread, after, !given_up);
+    return stored.ok() ? result : -stored.error().number();
+  };
+  Reply::InGuest calls = shut_out(Shut::thread, finish);
+  if (death_signal) {
+    calls.then = [finish](int64_t shut) -> std::shared_ptr<Reply::InGuest> {
+      if (shut < 0) return nullptr;
+      auto next = std::make_shared<Reply::InGuest>(forget_death_signal());
+      next->finish = finish;
+      return next;
+    };
+  }
+  return Reply::in_guest(std::move(calls));
 }
+
+Reply change_ids(const Call& call, const std::function<Status(Credentials&)>& how) { return change(call, how, 0, true); }
 
 }  // namespace
 
-Status change_credentials(const Call& call, const std::function<Status(Credentials&)>& change) {
-  LITEBOX_ASSIGN([[maybe_unused]] const bool given_up, replace_credentials(call, change));
-  return {};
+Reply change_credentials(const Call& call, const std::function<Status(Credentials&)>& how, int64_t result) {
+  return change(call, how, result, false);
 }
 
 Reply sys_getuid(Call& call) { return Reply::value(call.credentials().uid); }
@@ -97,21 +120,19 @@ Reply sys_setresgid(Call& call) {
 
 // No error can be told from a previous id here; the answer is that id whether or not it changed.
 Reply sys_setfsuid(Call& call) {
-  uid_t previous = call.credentials().fsuid;
-  LITEBOX_CHECK_REPLY(change_credentials(call, [&](Credentials& c) -> Status {
-    previous = kernel::set_fsuid(c, call.flags(0));
+  const auto set = [&call](Credentials& c) -> Status {
+    (void)kernel::set_fsuid(c, call.flags(0));
     return {};
-  }));
-  return Reply::value(previous);
+  };
+  return change_credentials(call, set, call.credentials().fsuid);
 }
 
 Reply sys_setfsgid(Call& call) {
-  gid_t previous = call.credentials().fsgid;
-  LITEBOX_CHECK_REPLY(change_credentials(call, [&](Credentials& c) -> Status {
-    previous = kernel::set_fsgid(c, call.flags(0));
+  const auto set = [&call](Credentials& c) -> Status {
+    (void)kernel::set_fsgid(c, call.flags(0));
     return {};
-  }));
-  return Reply::value(previous);
+  };
+  return change_credentials(call, set, call.credentials().fsgid);
 }
 
 }  // namespace litebox::syscalls

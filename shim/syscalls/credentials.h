@@ -9,7 +9,7 @@
 
 namespace litebox::syscalls {
 
-// Replaces the caller's credentials by change(a copy of them); nothing changes when `change` refuses.
-Status change_credentials(const Call& call, const std::function<Status(kernel::Credentials&)>& change);
+// Replaces the caller's credentials by change(a copy of them), and answers `result`; nothing changes when `change` refuses.
+Reply change_credentials(const Call& call, const std::function<Status(kernel::Credentials&)>& change, int64_t result = 0);
 
 }  // namespace litebox::syscalls

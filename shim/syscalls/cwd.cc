@@ -2,11 +2,15 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <memory>
 #include <string_view>
 
+#include "shim/guest/abi.h"
 #include "shim/syscalls/lookup.h"
+#include "shim/syscalls/native_paths.h"
 #include "shim/table/handlers.h"
 
 namespace litebox::syscalls {
@@ -22,11 +26,35 @@ Result<rootfs::Location> searchable_directory(const Call& call, int path_index) 
   return location;
 }
 
-Reply change_directory(Call& call, const rootfs::Location& location) {
-  return Reply::from(call.world.update(call.process, [&](kernel::ProcessState& state) -> Status {
+Status store_directory(kernel::World& world, HostPid process, const rootfs::Location& location, bool asks_for_paths) {
+  return world.update(process, [&](kernel::ProcessState& state) -> Status {
     state.cwd = location;
+    if (asks_for_paths) state.asks_for_paths = true;
     return {};
-  }));
+  });
+}
+
+// Where the kernel resolves paths, too, it must have the process in the same directory; where it cannot have it there, it
+// resolves none of its paths any longer.
+Reply change_directory(const Call& call, const rootfs::Location& location, const std::array<uint64_t, 6>& native) {
+  kernel::World& world = call.world;
+  if (!uses_native_paths(call)) return Reply::from(store_directory(world, call.process, location, false));
+  const auto store = [&world, process = call.process, location](bool asks_for_paths) -> int64_t {
+    const Status stored = store_directory(world, process, location, asks_for_paths);
+    return stored.ok() ? 0 : -stored.error().number();
+  };
+  const auto shut = [store] {
+    return shut_out(Shut::process, [store](int64_t result) { return result < 0 ? result : store(true); });
+  };
+  if (native[0] == 0)
+    return is_natively_in(world.tree(), call.thread, location) ? Reply::value(store(false)) : Reply::in_guest(shut());
+  Reply::InGuest calls{SYS_chdir, {native}, Fd(), 0, nullptr, nullptr};
+  calls.then = [&world, thread = call.thread, location, shut](int64_t) -> std::shared_ptr<Reply::InGuest> {
+    if (is_natively_in(world.tree(), thread, location)) return nullptr;
+    return std::make_shared<Reply::InGuest>(shut());
+  };
+  calls.finish = [store](int64_t) { return store(false); };
+  return Reply::in_guest(std::move(calls));
 }
 
 // Whether the marker at the end of `path` is the tree's, not a part of a directory's own name.
@@ -44,23 +72,25 @@ bool removed(const Call& call, const std::string& path) {
 
 Reply sys_chdir(Call& call) {
   LITEBOX_OR_REPLY(const rootfs::Location location, searchable_directory(call, 0));
-  return change_directory(call, location);
+  return change_directory(call, location, {call.raw(0), abi::kMark, 0, 0, 0, 0});
 }
 
 Reply sys_fchdir(Call& call) {
   LITEBOX_OR_REPLY(const rootfs::Location location, locate_descriptor(call, call.integer(0), PathDescriptors::allowed));
   if (!location.node->is_directory()) return Reply::error(ENOTDIR);
   LITEBOX_CHECK_REPLY(location.node->check_access(call.subject(), X_OK));
-  return change_directory(call, location);
+  return change_directory(call, location, {});
 }
 
 Reply sys_chroot(Call& call) {
   LITEBOX_OR_REPLY(const rootfs::Location location, searchable_directory(call, 0));
   if (!call.credentials().has(CAP_SYS_CHROOT)) return Reply::error(EPERM);
-  return Reply::from(call.world.update(call.process, [&](kernel::ProcessState& state) -> Status {
-    state.root = location;
-    return {};
-  }));
+  return after_shutting_out(call, [&world = call.world, process = call.process, location] {
+    return world.update(process, [&](kernel::ProcessState& state) -> Status {
+      state.root = location;
+      return {};
+    });
+  });
 }
 
 Reply sys_getcwd(Call& call) {

@@ -29,8 +29,7 @@ Reply sys_setgroups(Call& call) {
   if (size > NGROUPS_MAX) return Reply::error(EINVAL);
   std::vector<gid_t> groups(size);
   LITEBOX_CHECK_REPLY(call.memory.read(call.address(1), groups.data(), size * sizeof(gid_t)));
-  return Reply::from(
-      change_credentials(call, [&groups](kernel::Credentials& c) { return kernel::set_groups(c, std::move(groups)); }));
+  return change_credentials(call, [&groups](kernel::Credentials& c) { return kernel::set_groups(c, std::move(groups)); });
 }
 
 }  // namespace litebox::syscalls

@@ -99,7 +99,7 @@ Reply finish(const Call& call, const Result<int64_t>& result, int flags) {
 
 bool may_send_natively(const Call& call) {
   const kernel::Mode& mode = call.world.mode();
-  return mode.confined_root && mode.signal_scope && (mode.own_network || mode.host_network);
+  return mode.confined_root && !mode.confined_tree && mode.signal_scope && (mode.own_network || mode.host_network);
 }
 
 Result<Message> read_message(const Call& call, const msghdr& header) {

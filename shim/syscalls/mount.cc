@@ -26,6 +26,7 @@
 #include "rootfs/file_system_maker.h"
 #include "shim/syscalls/lookup.h"
 #include "shim/syscalls/mount_flags.h"
+#include "shim/syscalls/native_paths.h"
 #include "shim/table/handlers.h"
 
 namespace litebox::syscalls {
@@ -115,7 +116,11 @@ Status move_mount(const Call& call, const std::string& source_path, const rootfs
   if (source_path.empty()) return Error(EINVAL);
   LITEBOX_ASSIGN(const rootfs::Location source, locate_at(call, AT_FDCWD, source_path, 0));
   if (!is_mount_root(source)) return Error(EINVAL);
-  return call.world.tree().move(source.mount, target);
+  const auto place = source.mount->place();
+  const rootfs::Location former = place ? place->mountpoint : source;
+  LITEBOX_TRY(call.world.tree().move(source.mount, target));
+  forget_native_mount(call, former);
+  return {};
 }
 
 // Whether the host's kernel has a file system of this type (/proc/filesystems).
@@ -188,6 +193,12 @@ bool mark_expiring(const rootfs::Mount& mount) {
   return marked.insert(mount.id).second;
 }
 
+// What is mounted at `place` is no longer what the kernel shows there.
+Reply changed(const Call& call, const rootfs::Location& place, const Status& done) {
+  if (done.ok()) forget_native_mount(call, place);
+  return Reply::from(done);
+}
+
 }  // namespace
 
 Reply sys_mount(Call& call) {
@@ -199,12 +210,12 @@ Reply sys_mount(Call& call) {
   if (!call.credentials().has(CAP_SYS_ADMIN)) return Reply::error(EPERM);
   unsigned long flags = call.raw(3);
   if ((flags & kMagicMask) == kMagic) flags &= ~kMagicMask;
-  if ((flags & MS_REMOUNT) != 0) return Reply::from(remount(call, target, flags));
-  if ((flags & MS_BIND) != 0) return Reply::from(bind_mount(call, source, target, (flags & MS_REC) != 0));
+  if ((flags & MS_REMOUNT) != 0) return changed(call, target, remount(call, target, flags));
+  if ((flags & MS_BIND) != 0) return changed(call, target, bind_mount(call, source, target, (flags & MS_REC) != 0));
   if ((flags & kPropagation) != 0) return is_mount_root(target) ? Reply::success() : Reply::error(EINVAL);
-  if ((flags & MS_MOVE) != 0) return Reply::from(move_mount(call, source, target));
+  if ((flags & MS_MOVE) != 0) return changed(call, target, move_mount(call, source, target));
   if (call.address(2).null()) return Reply::error(EINVAL);
-  return Reply::from(new_mount(call, type, source, target, flags, data));
+  return changed(call, target, new_mount(call, type, source, target, flags, data));
 }
 
 Reply sys_umount2(Call& call) {
@@ -224,11 +235,14 @@ Reply sys_umount2(Call& call) {
     if (mark_expiring(*mount)) return Reply::error(EAGAIN);
   }
   if (mount->parent() == nullptr) return Reply::error(EBUSY);
-  if ((flags & MNT_DETACH) == 0) return is_in_use(call, mount) ? Reply::error(EBUSY) : Reply::from(tree.unmount(mount));
+  const rootfs::Location former = mount->place()->mountpoint;
+  if ((flags & MNT_DETACH) == 0) {
+    return is_in_use(call, mount) ? Reply::error(EBUSY) : changed(call, former, tree.unmount(mount));
+  }
   std::vector<rootfs::MountPtr> mounts;
   collect(tree.mounts(), mount, mounts);
   for (const rootfs::MountPtr& each : mounts) LITEBOX_CHECK_REPLY(tree.unmount(each));
-  return Reply::success();
+  return changed(call, former, {});
 }
 
 }  // namespace litebox::syscalls

@@ -4,6 +4,7 @@
 
 #include "rootfs/tree_path.h"
 #include "shim/syscalls/lookup.h"
+#include "shim/syscalls/native_paths.h"
 #include "shim/table/handlers.h"
 
 namespace litebox::syscalls {
@@ -19,9 +20,9 @@ Result<rootfs::Location> directory(const Call& call, int index) {
 }
 
 // chroot_fs_refs(): whoever had the former root as root or working directory has the new one.
-void move_processes(Call& call, const rootfs::Location& former, const rootfs::Location& present) {
-  for (const HostPid member : call.world.members()) {
-    (void)call.world.update(member, [&](kernel::ProcessState& state) -> Status {
+void move_processes(kernel::World& world, const rootfs::Location& former, const rootfs::Location& present) {
+  for (const HostPid member : world.members()) {
+    (void)world.update(member, [&](kernel::ProcessState& state) -> Status {
       if (rootfs::same_place(state.root, former)) state.root = present;
       if (rootfs::same_place(state.cwd, former)) state.cwd = present;
       return {};
@@ -40,9 +41,11 @@ Reply sys_pivot_root(Call& call) {
   if (!is_mount_root(former) || former.mount->parent() != nullptr) return Reply::error(EINVAL);
   if (!is_mount_root(new_root) || new_root.mount->parent() == nullptr) return Reply::error(EINVAL);
   if (!rootfs::path_below(new_root, put_old)) return Reply::error(EINVAL);
-  LITEBOX_CHECK_REPLY(call.world.tree().pivot(new_root.mount, put_old));
-  move_processes(call, former, new_root);
-  return Reply::success();
+  return after_shutting_out(call, [&world = call.world, former, new_root, put_old]() -> Status {
+    LITEBOX_TRY(world.tree().pivot(new_root.mount, put_old));
+    move_processes(world, former, new_root);
+    return {};
+  });
 }
 
 }  // namespace litebox::syscalls

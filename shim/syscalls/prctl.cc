@@ -25,21 +25,19 @@ Reply ambient(const Call& call) {
   const bool more_arguments = call.raw(3) != 0 || call.raw(4) != 0;
   if (operation == PR_CAP_AMBIENT_CLEAR_ALL) {
     if (capability != 0 || more_arguments) return Reply::error(EINVAL);
-    return Reply::from(change_credentials(call, [](Credentials& c) -> Status {
+    return change_credentials(call, [](Credentials& c) -> Status {
       c.ambient = 0;
       return {};
-    }));
+    });
   }
   if (!kernel::is_capability(capability) || more_arguments) return Reply::error(EINVAL);
   switch (operation) {
     case PR_CAP_AMBIENT_IS_SET:
       return Reply::value((call.credentials().ambient & kernel::capability_bit(call.integer(2))) != 0 ? 1 : 0);
     case PR_CAP_AMBIENT_RAISE:
-      return Reply::from(
-          change_credentials(call, [capability](Credentials& c) { return kernel::raise_ambient(c, capability); }));
+      return change_credentials(call, [capability](Credentials& c) { return kernel::raise_ambient(c, capability); });
     case PR_CAP_AMBIENT_LOWER:
-      return Reply::from(
-          change_credentials(call, [capability](Credentials& c) { return kernel::lower_ambient(c, capability); }));
+      return change_credentials(call, [capability](Credentials& c) { return kernel::lower_ambient(c, capability); });
     default:
       return Reply::error(EINVAL);
   }
@@ -48,10 +46,10 @@ Reply ambient(const Call& call) {
 // The kernel's own flag is set for every guest; a program sees the one of its record.
 Reply set_no_new_privileges(const Call& call) {
   if (call.raw(1) != 1 || call.raw(2) != 0 || call.raw(3) != 0 || call.raw(4) != 0) return Reply::error(EINVAL);
-  return Reply::from(change_credentials(call, [](Credentials& c) -> Status {
+  return change_credentials(call, [](Credentials& c) -> Status {
     c.no_new_privileges = true;
     return {};
-  }));
+  });
 }
 
 Reply get_no_new_privileges(const Call& call) {
@@ -83,19 +81,17 @@ Reply sys_prctl(Call& call) {
     case PR_CAPBSET_READ:
       return read_bounding_set(call);
     case PR_CAPBSET_DROP:
-      return Reply::from(
-          change_credentials(call, [&call](Credentials& c) { return kernel::drop_from_bounding_set(c, call.raw(1)); }));
+      return change_credentials(call, [&call](Credentials& c) { return kernel::drop_from_bounding_set(c, call.raw(1)); });
     case PR_CAP_AMBIENT:
       return ambient(call);
     case PR_GET_SECUREBITS:
       return Reply::value(call.credentials().securebits);
     case PR_SET_SECUREBITS:
-      return Reply::from(change_credentials(call, [&call](Credentials& c) { return kernel::set_securebits(c, call.raw(1)); }));
+      return change_credentials(call, [&call](Credentials& c) { return kernel::set_securebits(c, call.raw(1)); });
     case PR_GET_KEEPCAPS:
       return Reply::value(kernel::has_securebit(call.credentials(), SECURE_KEEP_CAPS) ? 1 : 0);
     case PR_SET_KEEPCAPS:
-      return Reply::from(
-          change_credentials(call, [&call](Credentials& c) { return kernel::set_keep_capabilities(c, call.raw(1)); }));
+      return change_credentials(call, [&call](Credentials& c) { return kernel::set_keep_capabilities(c, call.raw(1)); });
     case PR_SET_NO_NEW_PRIVS:
       return set_no_new_privileges(call);
     case PR_GET_NO_NEW_PRIVS:

@@ -19,12 +19,14 @@ struct Conditions {
   bool host_network = false;
   bool confined_root = false;
   bool signal_scope = false;
+  bool confined_tree = false;
 };
 
 // X(name): every condition, in the order of its bit.
-#define LITEBOX_TABLE_CONDITIONS(X) X(translated_ids) X(own_network) X(host_network) X(confined_root) X(signal_scope)
+#define LITEBOX_TABLE_CONDITIONS(X) \
+  X(translated_ids) X(own_network) X(host_network) X(confined_root) X(signal_scope) X(confined_tree)
 
-constexpr size_t kConditionCount = 5;
+constexpr size_t kConditionCount = 6;
 
 // A set of conditions as bits, for the generated data.
 using ConditionBits = uint8_t;

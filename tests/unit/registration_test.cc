@@ -229,11 +229,11 @@ TEST(HostFindings, SayWhatAnOrdinaryUserLacks) {
   HostFacts facts = good_host();
   facts.root = facts.may_own = facts.may_chroot = facts.may_make_network = facts.may_trace = facts.may_limit = false;
   EXPECT_EQ(count(facts, Verdict::missing), 0);
-  EXPECT_EQ(count(facts, Verdict::reduced), 4);
+  EXPECT_EQ(count(facts, Verdict::reduced), 5);
   facts.yama = 2;
   EXPECT_EQ(count(facts, Verdict::missing), 1);
   facts.landlock_abi = 0;
-  EXPECT_EQ(count(facts, Verdict::reduced), 5);
+  EXPECT_EQ(count(facts, Verdict::reduced), 6);
 }
 
 TEST(HostFacts, AreOfThisHost) {

@@ -105,7 +105,7 @@ TEST_F(TableSpec, NamesTheLineOfAWrongRule) {
     return call("    arguments: [pid, size]\n    route: argument\n    rules:\n      - " + text +
                 "\n    otherwise: native\n    reason: Yes.\n");
   };
-  expect_problem(rule("{argument: 2, equals: 1, route: native}"), 7, "index");
+  expect_problem(rule("{argument: 6, equals: 1, route: native}"), 7, "index");
   expect_problem(rule("{argument: 0, route: native}"), 7, "no comparison");
   expect_problem(rule("{route: native}"), 7, "needs 'argument' or 'match'");
   expect_problem(rule("{argument: 0, equals: 1, not_equals: 2, route: native}"), 7, "more than one comparison");

@@ -27,7 +27,7 @@ std::string integral(const std::string& expression) {
   std::string result;
   bool in_word = false;
   for (const char c : expression) {
-    const bool word = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
+    const bool word = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == ':';
     if (word && !in_word && std::isalpha(static_cast<unsigned char>(c)) != 0) result += '+';
     in_word = word;
     result += c;
@@ -106,9 +106,10 @@ constexpr const char* kBanner = "// Generated from shim/table/syscalls.yaml.\n";
 std::string table_data(const Spec& spec) {
   std::ostringstream out;
   out << kBanner;
-  for (const char* header : {"asm/termbits.h", "fcntl.h", "linux/fiemap.h", "linux/fs.h", "linux/kd.h", "linux/netlink.h",
-                             "linux/personality.h", "linux/prctl.h", "linux/sched.h", "linux/serial.h", "linux/sockios.h",
-                             "linux/vt.h", "netinet/in.h", "sys/ioctl.h", "sys/resource.h", "sys/socket.h", "sys/wait.h"}) {
+  for (const char* header :
+       {"asm/termbits.h", "fcntl.h", "linux/fiemap.h", "linux/fs.h", "linux/kd.h", "linux/netlink.h", "linux/personality.h",
+        "linux/prctl.h", "linux/sched.h", "linux/seccomp.h", "linux/serial.h", "linux/sockios.h", "linux/stat.h", "linux/vt.h",
+        "netinet/in.h", "sys/ioctl.h", "sys/resource.h", "sys/socket.h", "sys/wait.h"}) {
     out << "#include <" << header << ">\n";
   }
   out << "\n#include <cerrno>\n\n#include \"shim/guest/abi.h\"\n#include \"shim/table/table.h\"\n\n";

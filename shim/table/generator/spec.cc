@@ -11,6 +11,8 @@
 namespace litebox::table::generator {
 namespace {
 
+constexpr size_t kRegisters = 6;  // that have arguments
+
 const std::set<std::string> kRoutes = {"native", "argument", "monitor", "refused"};
 
 const std::set<std::string> kConditions = {
@@ -82,7 +84,7 @@ class Reader {
   }
 
   std::string expression(const YAML::Node& node) {
-    static const std::regex shape("~?\\(?(0x[0-9a-f]+|[0-9]+|[A-Z][A-Za-z0-9_]*)(\\|[A-Z][A-Za-z0-9_]*)*\\)?");
+    static const std::regex shape("~?\\(?(0x[0-9a-f]+|[0-9]+|abi::k[A-Za-z]+|[A-Z][A-Za-z0-9_]*)(\\|[A-Z][A-Za-z0-9_]*)*\\)?");
     if (!node.IsScalar() || !std::regex_match(node.Scalar(), shape)) {
       problem(node, "a number, or names joined by |, is expected here");
       return "0";
@@ -180,12 +182,12 @@ class Reader {
     MatchSpec result;
     const YAML::Node argument = node["argument"];
     if (!argument || !argument.IsScalar() || argument.Scalar().size() != 1 || argument.Scalar()[0] < '0' ||
-        static_cast<size_t>(argument.Scalar()[0] - '0') >= kinds.size()) {
-      problem(node, "'argument' must be the index of one of the call's arguments");
+        static_cast<size_t>(argument.Scalar()[0] - '0') >= kRegisters) {
+      problem(node, "'argument' must be the index of one of the call's arguments, or of a register behind them");
       return result;
     }
     result.argument = static_cast<unsigned>(argument.Scalar()[0] - '0');
-    result.width = width_of_kind(kinds[result.argument]);
+    result.width = result.argument < kinds.size() ? width_of_kind(kinds[result.argument]) : 64;
     if (const YAML::Node width = node["width"]) {
       if (width.Scalar() != "32" && width.Scalar() != "64") problem(width, "'width' must be 32 or 64");
       const int explicit_width = width.Scalar() == "32" ? 32 : 64;
