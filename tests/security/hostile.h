@@ -30,6 +30,7 @@ int claimed(const char* what, long result);
 
 // Tables of attempts, each ended by a null name.
 extern const struct attempt file_attempts[];
+extern const struct attempt marked_attempts[];
 extern const struct attempt process_attempts[];
 extern const struct attempt kernel_attempts[];
 extern const struct attempt socket_attempts[];
