@@ -3,7 +3,7 @@ BUILD := build
 ROOTFS := $(BUILD)/trees
 
 .NOTPARALLEL:
-.PHONY: all build install-build install demo test format lint unit-tests asan rootfs deb clean
+.PHONY: all build install-build install demo test bench format lint unit-tests asan rootfs deb clean
 
 all: build
 
@@ -49,6 +49,10 @@ asan: install
 test: format lint asan rootfs
 	$(CTEST) $(BUILD) --parallel 2 --label-regex '^(unit|syscalls|security)$$'
 	$(CTEST) $(BUILD) --label-regex '^(integration|engines)$$'
+
+# Beside native, crun, runc and what else is installed: on an idle machine only.
+bench: build rootfs
+	python3 tests/bench/bench.py --build $(BUILD) --tree $(ROOTFS)/debian --json $(BUILD)/bench.json
 
 # The Debian packages, in build/packages. They are checked by lintian, where that is installed.
 deb: install-build

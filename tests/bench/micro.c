@@ -1,12 +1,18 @@
 // One micro-benchmark, run natively or inside a container: prints nanoseconds per operation of each batch, one a line.
 //
-//   micro NAME [BATCHES]     NAME: getpid stat open_close read fork_exit fork_exec
+//   micro NAME [BATCHES]     NAME: one of the table below
 //
-// A static program, so that it runs alike in any tree. "/bin/true" and "/etc/hostname" must exist there.
+// A static program, so that it runs alike in any tree. "/bin/true", "/etc/hostname", "/link" and the directory "/walk" must exist
+// there.
+#include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -31,6 +37,80 @@ static void do_open_close(void) {
   int fd = open("/bin/true", O_RDONLY);
   if (fd < 0) fail("open");
   close(fd);
+}
+
+static void do_open_read_close(void) {
+  char text[64];
+  int fd = open("/etc/hostname", O_RDONLY);
+  if (fd < 0 || read(fd, text, sizeof text) <= 0) fail("/etc/hostname");
+  close(fd);
+}
+
+static void do_missing(void) {
+  struct stat status;
+  if (stat("/bin/missing", &status) == 0) fail("missing");
+}
+
+static void do_readlink(void) {
+  char text[64];
+  if (readlink("/link", text, sizeof text) <= 0) fail("readlink");
+}
+
+static void do_create_unlink(void) {
+  int fd = open("/tmp/made", O_CREAT | O_WRONLY, 0600);
+  if (fd < 0) fail("/tmp/made");
+  close(fd);
+  unlink("/tmp/made");
+}
+
+// As find and its like see a tree: every directory read, the status of every file.
+static int walk(const char* directory) {
+  DIR* stream = opendir(directory);
+  if (stream == NULL) fail(directory);
+  int files = 0;
+  for (struct dirent* entry; (entry = readdir(stream)) != NULL;) {
+    if (entry->d_name[0] == '.') continue;
+    char path[1024];
+    struct stat status;
+    snprintf(path, sizeof path, "%s/%s", directory, entry->d_name);
+    if (lstat(path, &status) != 0) fail(path);
+    files += S_ISDIR(status.st_mode) ? walk(path) : 1;
+  }
+  closedir(stream);
+  return files;
+}
+
+static void do_walk(void) {
+  if (walk("/walk") == 0) fail("/walk");
+}
+
+static void do_pipe(void) {
+  static int ends[2] = {-1, -1};
+  char byte = 0;
+  if (ends[0] < 0 && pipe(ends) != 0) fail("pipe");
+  if (write(ends[1], &byte, 1) != 1 || read(ends[0], &byte, 1) != 1) fail("pipe");
+}
+
+static void do_mmap_touch(void) {
+  char* memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) fail("mmap");
+  *memory = 1;
+  munmap(memory, 4096);
+}
+
+static void on_signal(int number) { (void)number; }
+
+static void do_signal(void) {
+  signal(SIGUSR1, on_signal);
+  if (raise(SIGUSR1) != 0) fail("raise");
+}
+
+static void* thread_main(void* argument) { return argument; }
+
+static void do_thread(void) {
+  pthread_t thread;
+  if (pthread_create(&thread, NULL, thread_main, NULL) != 0) fail("pthread_create");
+  pthread_join(thread, NULL);
 }
 
 static void do_read(void) {
@@ -63,13 +143,47 @@ static void do_fork_exec(void) {
   wait_for(child);
 }
 
+static void do_vfork_exec(void) {
+  static char* argv[] = {"/bin/true", NULL};
+  pid_t child = vfork();
+  if (child < 0) fail("vfork");
+  if (child == 0) {
+    execv(argv[0], argv);
+    _exit(127);
+  }
+  wait_for(child);
+}
+
+static void do_posix_spawn(void) {
+  char* argv[] = {"/bin/true", NULL};
+  char* environment[] = {NULL};
+  pid_t child = 0;
+  if (posix_spawn(&child, argv[0], NULL, NULL, argv, environment) != 0) fail("posix_spawn");
+  wait_for(child);
+}
+
 static const struct {
   const char* name;
   void (*operation)(void);
   int per_batch;
 } benchmarks[] = {
-    {"getpid", do_getpid, 2000}, {"stat", do_stat, 1000},         {"open_close", do_open_close, 1000},
-    {"read", do_read, 5000},     {"fork_exit", do_fork_exit, 20}, {"fork_exec", do_fork_exec, 20},
+    {"getpid", do_getpid, 2000},
+    {"stat", do_stat, 1000},
+    {"missing", do_missing, 1000},
+    {"open_close", do_open_close, 1000},
+    {"open_read_close", do_open_read_close, 1000},
+    {"readlink", do_readlink, 1000},
+    {"create_unlink", do_create_unlink, 200},
+    {"walk", do_walk, 1},
+    {"read", do_read, 5000},
+    {"pipe", do_pipe, 2000},
+    {"mmap_touch", do_mmap_touch, 500},
+    {"signal", do_signal, 1000},
+    {"thread", do_thread, 100},
+    {"fork_exit", do_fork_exit, 20},
+    {"fork_exec", do_fork_exec, 20},
+    {"vfork_exec", do_vfork_exec, 20},
+    {"posix_spawn", do_posix_spawn, 20},
 };
 
 int main(int argc, char** argv) {
