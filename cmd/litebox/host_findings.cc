@@ -70,6 +70,15 @@ Finding root_directory(const HostFacts& facts) {
           "CAP_SYS_CHROOT adds it"};
 }
 
+Finding paths(const HostFacts& facts) {
+  const bool attaches = facts.major > 6 || (facts.major == 6 && facts.minor >= 15);
+  if (facts.may_own && facts.may_make_network && facts.may_chroot && facts.landlock_abi > 0 && attaches) {
+    return {"paths", Verdict::good, "resolved by the kernel, in a container's own tree, for those who are root in it", ""};
+  }
+  std::string advice = "as root, on Linux 6.15 or later with Landlock, the kernel resolves most of them";
+  return {"paths", Verdict::reduced, "each is asked of a container's monitor", std::move(advice)};
+}
+
 Finding network(const HostFacts& facts) {
   if (facts.may_make_network) return {"network", Verdict::good, "host, none, an engine's, or one of the container's own", ""};
   return {"network", Verdict::reduced, "the host's, or none", "CAP_SYS_ADMIN lets engines give containers networks"};
@@ -90,8 +99,8 @@ Finding namespaces(const HostFacts& facts) {
 }  // namespace
 
 std::vector<Finding> judge(const HostFacts& facts) {
-  return {kernel(facts),         notifications(facts), tracing(facts), landlock(facts),  ownership(facts),
-          root_directory(facts), network(facts),       cgroups(facts), namespaces(facts)};
+  return {kernel(facts),         notifications(facts), tracing(facts), landlock(facts), ownership(facts),
+          root_directory(facts), paths(facts),         network(facts), cgroups(facts),  namespaces(facts)};
 }
 
 }  // namespace litebox::command
