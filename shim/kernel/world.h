@@ -116,6 +116,7 @@ class World final : public rootfs::ContainerView {
   std::optional<uint64_t> memory_limit() const override;
   std::optional<double> cpu_limit() const override;
   std::map<std::string, std::string> control_groups() const override { return control_groups_; }
+  std::string unix_address(std::string_view outside) const override;
   bool has_network() const override { return mode_.own_network || mode_.host_network; }
   std::string system_v_table(const std::string& name) const override;
   rootfs::Tree& tree() const override { return *tree_; }

@@ -21,6 +21,7 @@
 #include "shim/kernel/pidfd.h"
 #include "shim/kernel/signals.h"
 #include "shim/kernel/sysv_shared_memory.h"
+#include "shim/kernel/unix_names.h"
 #include "shim/kernel/world.h"
 #include "shim/monitor/confinement.h"
 #include "shim/monitor/control_protocol.h"
@@ -173,6 +174,7 @@ class Container {
       LITEBOX_ASSIGN(first_pidfd_, kernel::open_pidfd(world_.init()));
     }
     world_.set_control_groups(setup_.cgroup_of_controllers);
+    if (setup_.owns_abstract_names) kernel::UnixNames::of_this_container().share_abstract_names();
     return {};
   }
 
