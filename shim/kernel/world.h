@@ -32,6 +32,7 @@ struct Mode {
   bool own_network = false;         // the subtree has a network namespace of its own
   bool host_network = false;        // AF_INET and the like are the host's
   bool confined_root = false;       // guests are chroot'ed into an empty directory: native path lookups find nothing
+  bool speaks_for_guests = false;   // the monitor may give the host's kernel the ids of any guest in place of its own
   bool signal_scope = false;        // Landlock keeps signals and abstract sockets inside the container
 };
 

@@ -66,6 +66,7 @@ kernel::Mode choose_mode(const oci::Config& config) {
   mode.host_network = network == nullptr;
   // The keeper has joined or made the namespace before the monitor was forked.
   mode.own_network = network != nullptr && (!network->path.empty() || has_capability(CAP_SYS_ADMIN));
+  mode.speaks_for_guests = !mode.recorded_ownership && !mode.mapped_ids && has_capability(CAP_SYS_ADMIN);
   mode.confined_root = has_capability(CAP_SYS_CHROOT);
   mode.signal_scope = landlock_scopes_signals();
   return mode;
