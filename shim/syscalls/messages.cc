@@ -103,6 +103,12 @@ void tell_sender(const Call& call, std::string& control) {
   std::memcpy(control.data() + at + CMSG_LEN(0), &sender, sizeof sender);
 }
 
+bool is_datagram(int socket) {
+  int type = 0;
+  socklen_t length = sizeof type;
+  return getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_DGRAM;
+}
+
 // Whether a header's control messages name a sender. What cannot be read names none: the kernel will say why.
 bool has_credentials(const Call& call, const msghdr& message) {
   std::string control(std::min<size_t>(message.msg_controllen, kMostControl), '\0');
@@ -162,7 +168,8 @@ Result<int64_t> send_message(const Call& call, int socket, const Message& messag
   const int domain = domain_of(socket);
   if (domain < 0) return Error(-domain);
   Destination destination;
-  if (domain == AF_UNIX && !message.address.empty()) {
+  // Only datagrams go where an address says; others' addresses are for the kernel to refuse or to pass by, unread.
+  if (domain == AF_UNIX && !message.address.empty() && is_datagram(socket)) {
     if (family_of(message.address) != AF_UNIX) return Error(EINVAL);
     LITEBOX_ASSIGN(destination, destination_outside(call, message.address));
   } else {

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <vector>
 
@@ -26,6 +28,13 @@ Reply write_option(const Call& call, const void* value, size_t size) {
   return Reply::from(call.memory.write_value(call.address(4), static_cast<int>(written)));
 }
 
+// As pid_vnr() tells: who has ended keeps the id.
+int peer_inside(const kernel::World& world, HostPid process) {
+  const int inside = process_inside(world, process);
+  const bool ended = inside == 0 && kill(process.value(), 0) != 0 && errno == ESRCH;
+  return ended ? process.value() : inside;
+}
+
 // The kernel's answer in the container's terms: its process is the monitor for a guest that connected through it, and its ids
 // are those that every guest has natively.
 ucred credentials_inside(const Call& call, int socket, const ucred& kernel_answer) {
@@ -33,11 +42,12 @@ ucred credentials_inside(const Call& call, int socket, const ucred& kernel_answe
   if (kernel_answer.pid == 0) return inside;
   if (kernel_answer.pid == getpid()) {
     const auto peer = kernel::UnixPeers::of_this_container().peer_of(socket);
-    if (!peer) return {0, kOverflowId, kOverflowId};
-    return {call.world.to_virtual(peer->process).value(), peer->uid, peer->gid};
+    if (peer) return {peer_inside(call.world, peer->process), peer->uid, peer->gid};
+    if (call.world.mode().speaks_for_guests) return {0, kernel_answer.uid, kernel_answer.gid};
+    return {0, kOverflowId, kOverflowId};
   }
   const HostPid process(kernel_answer.pid);
-  inside.pid = process_inside(call.world, process);
+  inside.pid = peer_inside(call.world, process);
   if (const auto state = call.world.state_of(process); state.ok()) {
     inside.uid = (*state)->credentials->euid;
     inside.gid = (*state)->credentials->egid;

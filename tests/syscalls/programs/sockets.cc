@@ -90,6 +90,37 @@ void peers() {
   close(listener);
 }
 
+// Whoever has listened and is gone is still told of.
+void peer_that_has_ended() {
+  const int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+  TRY(bind_to(listener, abstract("sockets-test.ended")));
+  const pid_t other = child([&] { TRY(listen(listener, 1)); });
+  waitpid(other, nullptr, 0);
+  const int connection = socket(AF_UNIX, SOCK_STREAM, 0);
+  TRY(connect_to(connection, abstract("sockets-test.ended")));
+  ucred peer = {};
+  socklen_t length = sizeof peer;
+  TRY(getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &length));
+  say("  %s", peer.pid == other ? "the child" : "another");
+  close(connection);
+  close(listener);
+}
+
+// An address is for datagrams; with a stream it is an error, whatever it says, and with packets it is not looked at.
+void addresses_of_no_use() {
+  for (const int type : {static_cast<int>(SOCK_STREAM), static_cast<int>(SOCK_SEQPACKET)}) {
+    int ends[2];
+    TRY(socketpair(AF_UNIX, type, 0, ends));
+    const int lonely = socket(AF_UNIX, type, 0);
+    for (const int fd : {ends[0], lonely}) {
+      TRY(send_to(fd, "/nowhere"));
+      TRY(send_to(fd, abstract("sockets-test.nobody")));
+      TRY(sendto(fd, "x", 1, 0, reinterpret_cast<const sockaddr*>("abc"), 3));
+    }
+    for (const int fd : {ends[0], ends[1], lonely}) close(fd);
+  }
+}
+
 void pairs() {
   int ends[2];
   for (const int domain : {AF_INET, AF_INET6}) {
@@ -162,6 +193,8 @@ void time_of_the_last_packet() {
 int main() {
   names_in_the_table();
   peers();
+  peer_that_has_ended();
+  addresses_of_no_use();
   pairs();
   accept_after_reset();
   time_of_the_last_packet();
