@@ -4,8 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <csignal>
 #include <cstring>
 #include <vector>
 
@@ -26,13 +24,6 @@ Reply write_option(const Call& call, const void* value, size_t size) {
   const size_t written = std::min(static_cast<size_t>(room), size);
   LITEBOX_CHECK_REPLY(call.memory.write(call.address(3), value, written));
   return Reply::from(call.memory.write_value(call.address(4), static_cast<int>(written)));
-}
-
-// As pid_vnr() tells: who has ended keeps the id.
-int peer_inside(const kernel::World& world, HostPid process) {
-  const int inside = process_inside(world, process);
-  const bool ended = inside == 0 && kill(process.value(), 0) != 0 && errno == ESRCH;
-  return ended ? process.value() : inside;
 }
 
 // The kernel's answer in the container's terms: its process is the monitor for a guest that connected through it, and its ids
