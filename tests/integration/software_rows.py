@@ -260,7 +260,7 @@ while True:
     db.execute("insert into t values (?)", (n,)); print(n, flush=True)
 P
 for mode in wal delete; do
-  for i in 1 2 3; do python3 crash.py $mode > said & sleep 0.7; kill -9 $!; wait $! 2>/dev/null
+  for i in 1 2 3; do rm -f said; python3 crash.py $mode > said & until_true '[ -s said ]'; sleep 0.7; kill -9 $!; wait $! 2>/dev/null
     sqlite3 crash.db "pragma integrity_check; select max(n) >= $(tail -1 said), max(n) <= $(tail -1 said) + 1, count(*) = max(n) from t"; done
   rm crash.db*
 done
