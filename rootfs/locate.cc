@@ -55,7 +55,7 @@ MountPtr only_mount_of(const MountTable& table, uint64_t mount_id) {
 }
 
 // A place of its own: nothing above it can be named.
-Location alone(NodePtr node, MountFlags flags = {}) {
+Location alone(NodePtr node, const MountFlags& flags = {}) {
   auto mount = std::make_shared<Mount>();
   mount->root = node;
   mount->flags = flags;
