@@ -113,7 +113,7 @@ Status TreeBuilder::add_device(const oci::Device& device) {
   return place.target.node->change_owner(subject_, device.uid.value_or(0), device.gid.value_or(0));
 }
 
-// Where no device node can be made, the host's own is bound over a file of that name.
+// Where no device node can be made, the host's own is bound over a file of that name; its mode and owner stay the host's.
 Status TreeBuilder::bind_device(const Resolved& place, const std::string& path, mode_t type, dev_t number) {
   HostMount host;
   host.root.reset(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
@@ -126,7 +126,9 @@ Status TreeBuilder::bind_device(const Resolved& place, const std::string& path, 
   if (place.target.node && place.target.node->is_directory()) return Error(EISDIR);
   HostMountInfo info = host_mount_info(host.root.get());
   LITEBOX_ASSIGN(NodePtr node, maker_->root_node(std::move(host)));
-  return attach(path, std::move(node), {}, std::move(info));
+  MountOptions options;
+  options.flags.read_only = true;
+  return attach(path, std::move(node), options, std::move(info));
 }
 
 Status TreeBuilder::add_console() {

@@ -1,5 +1,7 @@
 // From a descriptor back to a place in the tree: Tree::locate.
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include <optional>
 
@@ -54,9 +56,10 @@ MountPtr only_mount_of(const MountTable& table, uint64_t mount_id) {
 }
 
 // A place of its own: nothing above it can be named.
-Location alone(NodePtr node) {
+Location alone(NodePtr node, const MountFlags& flags = {}) {
   auto mount = std::make_shared<Mount>();
   mount->root = node;
+  mount->flags = flags;
   return {std::move(mount), std::move(node)};
 }
 
@@ -81,6 +84,14 @@ Result<Location> locate_native(const NativeTree::Shown& shown, int fd, const hos
   LITEBOX_ASSIGN(Fd held, host::reopen(fd, O_PATH));
   LITEBOX_ASSIGN(NodePtr node, HostNode::make(file_system, std::move(held), identification));
   return Location{shown.mount, std::move(node)};
+}
+
+// The host's /dev/null and the like, which a container is lent as its standard input or in the place of a masked path: what it
+// is for everybody is not for the container to change.
+bool is_memory_device(const Fd& file) {
+  constexpr unsigned kMemoryMajor = 1;
+  struct stat status {};
+  return ::fstat(file.get(), &status) == 0 && S_ISCHR(status.st_mode) && gnu_dev_major(status.st_rdev) == kMemoryMajor;
 }
 
 }  // namespace
@@ -122,8 +133,10 @@ Result<Location> Tree::locate(int fd) {
   const HostFileSystemPtr root = host_file_system(*mounts->root());
   auto outside = std::make_shared<HostFileSystem>(root ? root->ownership() : Ownership::native, false,
                                                   root ? root->device_policy() : nullptr, root ? root->id_maps() : nullptr);
+  MountFlags flags;
+  flags.read_only = is_memory_device(held);
   LITEBOX_ASSIGN(NodePtr node, HostNode::make(outside, std::move(held), identification));
-  return alone(std::move(node));
+  return alone(std::move(node), flags);
 }
 
 }  // namespace litebox::rootfs

@@ -46,6 +46,11 @@ bool same_entry(int directory, const std::string& name, int other_directory, con
          one.st_ino == other.st_ino;
 }
 
+bool is_directory_at(int directory, const std::string& name) {
+  struct stat status {};
+  return ::fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(status.st_mode);
+}
+
 }  // namespace
 
 bool RecordedNode::hides(const std::string& name) const {
@@ -186,12 +191,15 @@ Status RecordedNode::make_symlink(const Subject& subject, const std::string& nam
   return own_entry(name, wanted);
 }
 
-// do_linkat() and vfs_link(): what exists, protected_hardlinks, permission, directories, in this order.
+// do_linkat() and vfs_link(): a directory that is gone, what exists, protected_hardlinks, permission, directories, in this
+// order.
 Status RecordedNode::link(const Subject& subject, const std::string& name, const NodePtr& target) {
   if (!is_directory()) return Error(ENOTDIR);
   LITEBOX_ASSIGN(const HostNode* source, same_file_system(target));
   LITEBOX_TRY(may_search(subject));
   if (hides(name)) return Error(EPERM);
+  LITEBOX_ASSIGN(const struct statx directory, host::status(fd()));
+  if (directory.stx_nlink == 0) return Error(ENOENT);
   LITEBOX_ASSIGN(const struct statx status, host::status(source->host_fd()));
   const FileOwnership owner = read_ownership(*file_system(), source->host_fd(), status).file;
   if (!owns(*subject.identity, owner) && !is_safe_to_link(*subject.identity, owner)) {
@@ -226,6 +234,9 @@ Status RecordedNode::may_rename(const Subject& subject, const std::string& name,
   LITEBOX_TRY(may_remove(subject, name));
   LITEBOX_TRY(replaces ? target.may_remove(subject, new_name) : target.may_create(subject, new_name));
   if (subject.identity->has(CAP_DAC_OVERRIDE) || target.key() == key()) return {};
+  if (replaces && (flags & RENAME_EXCHANGE) == 0 && is_directory_at(fd(), name) && !is_directory_at(target.fd(), new_name)) {
+    return Error(ENOTDIR);
+  }
   // Another parent changes a directory's own "..".
   const auto check_moved = [&](const RecordedNode& directory, const std::string& moved) -> Status {
     LITEBOX_ASSIGN(const Fd entry, host::lookup(directory.fd(), moved.c_str()));

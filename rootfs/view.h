@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/fd.h"
@@ -61,6 +62,8 @@ class ContainerView {
 
   // Whether the container has a network besides AF_UNIX: its own one or the host's, which its processes then have natively.
   virtual bool has_network() const { return false; }
+  // The address of an AF_UNIX socket as /proc/net/unix shows it, inside; empty for one that only the host knows.
+  virtual std::string unix_address(std::string_view /*outside*/) const { return {}; }
   // The container's control group in each hierarchy of the host: a directory by the controllers' names as /proc/<pid>/cgroup
   // has them ("memory", "cpu,cpuacct", "name=systemd"; "" for the unified hierarchy). Empty where it is not known.
   virtual std::map<std::string, std::string> control_groups() const { return {}; }

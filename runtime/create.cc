@@ -198,6 +198,7 @@ class Creation {
   Status start_keeper(const MonitorMain& monitor_main) {
     KeeperSetup setup;
     LITEBOX_ASSIGN(setup.network, plan_network(config_.linux, may_make_namespaces()));
+    setup.container.owns_abstract_names = leads_elsewhere(setup.network);
     setup.container.id = request_.id;
     setup.container.config = config_;
     setup.container.bundle = record_.bundle;

@@ -66,6 +66,10 @@ Result<NetworkPlan> plan_network(const oci::Linux& config, bool privileged) {
   return plan;
 }
 
+bool leads_elsewhere(const NetworkPlan& plan) {
+  return plan.mode == NetworkMode::own || (plan.mode == NetworkMode::joined && !is_own_namespace(plan.namespace_file));
+}
+
 Status enter_network(const NetworkPlan& plan) {
   switch (plan.mode) {
     case NetworkMode::host:

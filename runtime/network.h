@@ -29,6 +29,9 @@ bool may_make_namespaces();
 // Opens what is to be joined. An error when joining is not permitted, or the path is no network namespace.
 Result<NetworkPlan> plan_network(const oci::Linux& config, bool privileged);
 
+// Whether the network is another one than the calling process's.
+bool leads_elsewhere(const NetworkPlan& plan);
+
 // Moves the calling process, and what it forks from then on, into the network.
 Status enter_network(const NetworkPlan& plan);
 

@@ -68,8 +68,7 @@ std::unordered_set<std::string> sockets_of_members(const ContainerView& view) {
   return inodes;
 }
 
-// net/unix/af_unix.c, unix_seq_show: "Num RefCount Protocol Flags Type St Inode Path". The path of a bound socket is the
-// host's and is left out.
+// net/unix/af_unix.c, unix_seq_show: "Num RefCount Protocol Flags Type St Inode Path".
 std::string filter_unix_sockets(const ContainerView& view, std::string_view host) {
   const auto own = sockets_of_members(view);
   std::string text = first_lines(host, 1);
@@ -79,8 +78,10 @@ std::string filter_unix_sockets(const ContainerView& view, std::string_view host
     std::string_view inode;
     for (int column = 0; column < 7; ++column) inode = take_word(rest);
     if (own.count(std::string(inode)) == 0) return;
-    const bool abstract = rest.substr(0, 2) == " @";
-    text.append(line.substr(0, line.size() - (abstract ? 0 : rest.size()))) += '\n';
+    text += line.substr(0, line.size() - rest.size());
+    const std::string address = rest.empty() ? std::string() : view.unix_address(rest.substr(1));
+    if (!address.empty()) text += ' ' + address;
+    text += '\n';
   });
   return text;
 }

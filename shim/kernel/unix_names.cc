@@ -78,6 +78,18 @@ std::string UnixNames::inside(std::string_view outside) const {
   return std::string(outside);
 }
 
+// unix_seq_show() writes every NUL of an abstract name as '@'.
+std::string UnixNames::listed(std::string_view outside) const {
+  std::string address(outside);
+  if (!address.starts_with('@')) return knows(address) ? inside(address) : std::string();
+  address[0] = '\0';
+  const size_t end_of_token = 1 + token_.size();
+  if (address.size() > end_of_token && address[end_of_token] == '@') address[end_of_token] = '\0';
+  address = inside(address);
+  std::replace(address.begin(), address.end(), '\0', '@');
+  return address;
+}
+
 bool UnixNames::knows(const std::string& outside) const {
   const std::scoped_lock lock(mutex_);
   return names_.count(outside) != 0;

@@ -1,8 +1,9 @@
 // The names of AF_UNIX sockets (unix(7)): what a guest calls a socket, and what the host's kernel calls it.
 //
-// A path is resolved in the container's tree, so the kernel is given another path than the guest gave; an abstract name is
-// the host's, so each container's are prefixed with a token of its own. Addresses here are what follows the family in a
-// sockaddr_un: sun_path's bytes, for an abstract name with its leading NUL, for a path without the closing one.
+// A path is resolved in the container's tree, so the kernel is given another path than the guest gave. An abstract name belongs
+// to the network: those of a container that has the host's network are prefixed with a token of its own. Addresses here are
+// what follows the family in a sockaddr_un: sun_path's bytes, for an abstract name with its leading NUL, for a path without the
+// closing one.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +27,9 @@ class UnixNames {
   // Those of the container that this process is the monitor of.
   static UnixNames& of_this_container();
 
+  // Abstract names are those of the container's own network, as they are. To be called before there are any.
+  void share_abstract_names() { token_.clear(); }
+
   // The host's abstract name for a guest's, which may be of any length that fits an address.
   std::string abstract_outside(std::string_view name);
 
@@ -37,6 +41,8 @@ class UnixNames {
 
   // What a guest sees of an address that the kernel reports.
   std::string inside(std::string_view outside) const;
+  // The same of an address in the form of /proc/net/unix; empty for a path that only the host knows.
+  std::string listed(std::string_view outside) const;
   // Whether the address is a path that path_outside made: a guest may have got it from the kernel, with a datagram.
   bool knows(const std::string& outside) const;
 
@@ -51,7 +57,7 @@ class UnixNames {
   void remember(const std::string& outside, const std::string& inside);
   void collect();
 
-  const std::string token_;
+  std::string token_;
   mutable std::mutex mutex_;
   std::unordered_map<std::string, Name> names_;  // by the host's address
   uint64_t last_number_ = 0;

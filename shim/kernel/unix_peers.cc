@@ -95,13 +95,26 @@ UnixPeers& UnixPeers::of_this_container() {
   return *peers;
 }
 
-void UnixPeers::connected(int socket, const UnixPeer& peer) {
+std::optional<UnixPeer> UnixPeers::connecting(int socket, const UnixPeer& peer) {
   const std::scoped_lock lock(mutex_);
-  peers_.insert_or_assign(inode_of(socket), peer);
-  if (peers_.size() < next_collection_) return;
+  const uint64_t inode = inode_of(socket);
+  const auto known = peers_.find(inode);
+  const auto previous = known == peers_.end() ? std::nullopt : std::optional(known->second);
+  peers_.insert_or_assign(inode, peer);
+  if (peers_.size() < next_collection_) return previous;
   const auto open = open_sockets();
   std::erase_if(peers_, [&open](const auto& entry) { return open.count(entry.first) == 0; });
   next_collection_ = peers_.size() * 2 + 256;
+  return previous;
+}
+
+void UnixPeers::forget(int socket, const std::optional<UnixPeer>& previous) {
+  const std::scoped_lock lock(mutex_);
+  if (previous) {
+    peers_.insert_or_assign(inode_of(socket), *previous);
+  } else {
+    peers_.erase(inode_of(socket));
+  }
 }
 
 std::optional<UnixPeer> UnixPeers::peer_of(int socket) const {

@@ -26,8 +26,11 @@ class UnixPeers {
   // Those of the container that this process is the monitor of.
   static UnixPeers& of_this_container();
 
-  // `socket` has been connected on behalf of `peer`.
-  void connected(int socket, const UnixPeer& peer);
+  // `socket` is about to be connected on behalf of `peer`: whoever accepts may ask before connect(2) has returned. Tells what
+  // was known until then, for forget().
+  std::optional<UnixPeer> connecting(int socket, const UnixPeer& peer);
+  // It has not been connected.
+  void forget(int socket, const std::optional<UnixPeer>& previous);
   // On whose behalf the other end of `socket` was connected; nothing when that end is closed or was not connected here.
   std::optional<UnixPeer> peer_of(int socket) const;
 

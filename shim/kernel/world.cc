@@ -12,6 +12,7 @@
 
 #include "shim/kernel/pidfd.h"
 #include "shim/kernel/sysv_table.h"
+#include "shim/kernel/unix_names.h"
 
 namespace litebox::kernel {
 
@@ -231,6 +232,8 @@ std::optional<std::string> World::sysctl(const std::string& path) const {
   if (found == config_.linux.sysctl.end()) return std::nullopt;
   return found->second;
 }
+
+std::string World::unix_address(std::string_view outside) const { return UnixNames::of_this_container().listed(outside); }
 
 std::string World::system_v_table(const std::string& name) const { return kernel::system_v_table(*this, name); }
 

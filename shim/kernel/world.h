@@ -32,6 +32,7 @@ struct Mode {
   bool own_network = false;         // the subtree has a network namespace of its own
   bool host_network = false;        // AF_INET and the like are the host's
   bool confined_root = false;       // guests are chroot'ed into an empty directory: native path lookups find nothing
+  bool speaks_for_guests = false;   // the monitor may give the host's kernel the ids of any guest in place of its own
   bool signal_scope = false;        // Landlock keeps signals and abstract sockets inside the container
   bool confined_tree = false;       // guests are chroot'ed into the container's own tree (rootfs/native_tree.h)
 };
@@ -119,6 +120,7 @@ class World final : public rootfs::ContainerView {
   std::optional<uint64_t> memory_limit() const override;
   std::optional<double> cpu_limit() const override;
   std::map<std::string, std::string> control_groups() const override { return control_groups_; }
+  std::string unix_address(std::string_view outside) const override;
   bool has_network() const override { return mode_.own_network || mode_.host_network; }
   std::string system_v_table(const std::string& name) const override;
   rootfs::Tree& tree() const override { return *tree_; }

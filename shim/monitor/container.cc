@@ -25,6 +25,7 @@
 #include "shim/kernel/pidfd.h"
 #include "shim/kernel/signals.h"
 #include "shim/kernel/sysv_shared_memory.h"
+#include "shim/kernel/unix_names.h"
 #include "shim/kernel/world.h"
 #include "shim/monitor/conditions.h"
 #include "shim/monitor/confinement.h"
@@ -72,6 +73,7 @@ kernel::Mode choose_mode(const oci::Config& config) {
   mode.host_network = network == nullptr;
   // The keeper has joined or made the namespace before the monitor was forked.
   mode.own_network = network != nullptr && (!network->path.empty() || has_capability(CAP_SYS_ADMIN));
+  mode.speaks_for_guests = !mode.recorded_ownership && !mode.mapped_ids && has_capability(CAP_SYS_ADMIN);
   mode.confined_root = has_capability(CAP_SYS_CHROOT);
   mode.signal_scope = landlock_scopes_signals();
   return mode;
@@ -185,6 +187,7 @@ class Container {
       LITEBOX_ASSIGN(first_pidfd_, kernel::open_pidfd(world_.init()));
     }
     world_.set_control_groups(setup_.cgroup_of_controllers);
+    if (setup_.owns_abstract_names) kernel::UnixNames::of_this_container().share_abstract_names();
     return {};
   }
 

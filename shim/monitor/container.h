@@ -23,9 +23,10 @@ struct ContainerSetup {
   Fd exit_status;                    // the wait status of init, 4 bytes, once, when it has ended and no guest is left
   std::vector<std::string> cgroups;  // directories that init joins before it runs
   std::map<std::string, std::string> cgroup_of_controllers;  // the same as the container sees them: rootfs/view.h
-  std::string joined_uts;  // state directory of the container whose host name it has; empty: one of its own
-  std::string joined_pid;  // state directory of the container whose processes it sees
-  bool debug = false;      // trace system calls to the log
+  std::string joined_uts;            // state directory of the container whose host name it has; empty: one of its own
+  std::string joined_pid;            // state directory of the container whose processes it sees
+  bool owns_abstract_names = false;  // has left the host's network, to which abstract AF_UNIX names belong
+  bool debug = false;                // trace system calls to the log
 };
 
 // Runs the monitor in the calling process, single-threaded until now, and returns its exit code when the container has

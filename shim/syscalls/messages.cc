@@ -56,6 +56,7 @@ Status take_descriptors(const Call& call, char* data, size_t size, std::vector<F
   return {};
 }
 
+// For the kernel, the monitor is the sender: without privilege it can speak for nobody but itself.
 Status translate_credentials(const Call& call, char* data, size_t size) {
   ucred credentials = {};
   if (size != sizeof credentials) return Error(EINVAL);
@@ -81,10 +82,54 @@ Status translate_control(const Call& call, Message& message) {
       LITEBOX_TRY(take_descriptors(call, data, size, message.held));
     } else if (header.cmsg_level == SOL_SOCKET && header.cmsg_type == SCM_CREDENTIALS) {
       LITEBOX_TRY(translate_credentials(call, data, size));
+      message.tells_sender = true;
     }
     at += CMSG_ALIGN(header.cmsg_len);
   }
   return {};
+}
+
+// What scm_send() adds for receivers with SO_PASSCRED, of the caller instead of the monitor.
+void tell_sender(const Call& call, std::string& control) {
+  const kernel::Credentials& own = call.credentials();
+  const ucred sender = {call.process.value(), own.uid, own.gid};
+  cmsghdr header = {};
+  header.cmsg_len = CMSG_LEN(sizeof sender);
+  header.cmsg_level = SOL_SOCKET;
+  header.cmsg_type = SCM_CREDENTIALS;
+  const size_t at = CMSG_ALIGN(control.size());
+  control.resize(at + CMSG_SPACE(sizeof sender));
+  std::memcpy(control.data() + at, &header, sizeof header);
+  std::memcpy(control.data() + at + CMSG_LEN(0), &sender, sizeof sender);
+}
+
+bool is_datagram(int socket) {
+  int type = 0;
+  socklen_t length = sizeof type;
+  return getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_DGRAM;
+}
+
+// Whether a header's control messages name a sender. What cannot be read names none: the kernel will say why.
+bool has_credentials(const Call& call, const msghdr& message) {
+  std::string control(std::min<size_t>(message.msg_controllen, kMostControl), '\0');
+  if (!call.memory.read(GuestAddress(reinterpret_cast<uint64_t>(message.msg_control)), control.data(), control.size()).ok()) {
+    return false;
+  }
+  size_t at = 0;
+  while (at + sizeof(cmsghdr) <= control.size()) {
+    cmsghdr header = {};
+    std::memcpy(&header, control.data() + at, sizeof header);
+    if (header.cmsg_len < sizeof header || header.cmsg_len > control.size() - at) return false;
+    if (header.cmsg_level == SOL_SOCKET && header.cmsg_type == SCM_CREDENTIALS) return true;
+    at += CMSG_ALIGN(header.cmsg_len);
+  }
+  return false;
+}
+
+// A name is resolved here; and the kernel knows the ids of callers less well than the monitor.
+bool goes_through_monitor(const Call& call, const msghdr& header) {
+  return header.msg_name != nullptr ||
+         (call.world.mode().speaks_for_guests && header.msg_controllen > 0 && has_credentials(call, header));
 }
 
 // Sends in the monitor's name; the caller gets the SIGPIPE that its own call would have got.
@@ -93,6 +138,19 @@ Reply finish(const Call& call, const Result<int64_t>& result, int flags) {
     (void)syscall(SYS_tgkill, call.process.value(), call.thread.value(), SIGPIPE);
   }
   return result.ok() ? Reply::value(*result) : Reply::error(result.error());
+}
+
+// Where the monitor can speak for nobody, a message that names its sender is sent by the caller itself, as one without: the
+// kernel then knows the process. Only one that is held by registers, so that nothing can be changed in between.
+bool can_send_itself(const Call& call, int socket, const msghdr& header, const Message& message) {
+  return call.world.mode().recorded_ownership && message.tells_sender && message.control.size() <= CMSG_SPACE(sizeof(ucred)) &&
+         header.msg_name == nullptr && header.msg_iovlen == 1 && domain_of(socket) == AF_UNIX;
+}
+
+Reply send_in_guest(const Call& call, const msghdr& header) {
+  LITEBOX_OR_REPLY(const auto vector, call.memory.read_value<iovec>(GuestAddress(reinterpret_cast<uint64_t>(header.msg_iov))));
+  return Reply::in_guest(SYS_sendto,
+                         {call.raw(0), reinterpret_cast<uint64_t>(vector.iov_base), vector.iov_len, call.raw(2), 0, 0});
 }
 
 }  // namespace
@@ -123,13 +181,16 @@ Result<int64_t> send_message(const Call& call, int socket, const Message& messag
   const int domain = domain_of(socket);
   if (domain < 0) return Error(-domain);
   Destination destination;
-  if (domain == AF_UNIX && !message.address.empty()) {
+  // Only datagrams go where an address says; others' addresses are for the kernel to refuse or to pass by, unread.
+  if (domain == AF_UNIX && !message.address.empty() && is_datagram(socket)) {
     if (family_of(message.address) != AF_UNIX) return Error(EINVAL);
     LITEBOX_ASSIGN(destination, destination_outside(call, message.address));
   } else {
     destination.address = message.address;
   }
   if (domain != AF_UNIX && !call.world.mode().own_network && !call.world.mode().host_network) return Error(ENETUNREACH);
+  std::string control = message.control;
+  if (domain == AF_UNIX && call.world.mode().speaks_for_guests && !message.tells_sender) tell_sender(call, control);
   return wait_for(call, [&]() -> int64_t {
     iovec vector = {const_cast<char*>(message.data.data()), message.data.size()};
     msghdr header = {};
@@ -139,9 +200,9 @@ Result<int64_t> send_message(const Call& call, int socket, const Message& messag
     }
     header.msg_iov = &vector;
     header.msg_iovlen = 1;
-    if (!message.control.empty()) {
-      header.msg_control = const_cast<char*>(message.control.data());
-      header.msg_controllen = message.control.size();
+    if (!control.empty()) {
+      header.msg_control = control.data();
+      header.msg_controllen = control.size();
     }
     const ssize_t sent = sendmsg(socket, &header, (flags & ~MSG_ZEROCOPY) | MSG_NOSIGNAL);
     return sent < 0 ? -errno : sent;
@@ -161,9 +222,10 @@ Reply sys_sendto(Call& call) {
 
 Reply sys_sendmsg(Call& call) {
   LITEBOX_OR_REPLY(const auto header, call.memory.read_value<msghdr>(call.address(1)));
-  if (may_send_natively(call) && header.msg_name == nullptr) return Reply::proceed();
+  if (may_send_natively(call) && !goes_through_monitor(call, header)) return Reply::proceed();
   LITEBOX_OR_REPLY(const Fd socket, call.file(call.integer(0)));
   LITEBOX_OR_REPLY(const Message message, read_message(call, header));
+  if (can_send_itself(call, socket.get(), header, message)) return send_in_guest(call, header);
   return finish(call, send_message(call, socket.get(), message, call.integer(2)), call.integer(2));
 }
 
@@ -171,9 +233,11 @@ Reply sys_sendmsg(Call& call) {
 Reply sys_sendmmsg(Call& call) {
   std::vector<mmsghdr> headers(std::min<unsigned>(call.flags(2), kMostVectors));
   LITEBOX_CHECK_REPLY(call.memory.read(call.address(1), headers.data(), headers.size() * sizeof(mmsghdr)));
-  const bool named =
-      std::any_of(headers.begin(), headers.end(), [](const mmsghdr& h) { return h.msg_hdr.msg_name != nullptr; });
-  if (may_send_natively(call) && !named) return Reply::proceed();
+  if (may_send_natively(call) && std::none_of(headers.begin(), headers.end(), [&call](const mmsghdr& entry) {
+        return goes_through_monitor(call, entry.msg_hdr);
+      })) {
+    return Reply::proceed();
+  }
   LITEBOX_OR_REPLY(const Fd socket, call.file(call.integer(0)));
   int64_t done = 0;
   for (mmsghdr& entry : headers) {

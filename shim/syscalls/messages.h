@@ -16,8 +16,9 @@ namespace litebox::syscalls {
 struct Message {
   SocketAddress address;  // as the guest gave it; empty for none
   std::string data;
-  std::string control;   // with the monitor's descriptors in the place of the guest's
-  std::vector<Fd> held;  // those descriptors
+  std::string control;        // with the monitor's descriptors in the place of the guest's
+  std::vector<Fd> held;       // those descriptors
+  bool tells_sender = false;  // SCM_CREDENTIALS is among the control messages
 };
 
 // Whether sendmsg(2) may go on natively whatever its memory says by then: a path finds nothing in the empty root, Landlock

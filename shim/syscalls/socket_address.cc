@@ -47,8 +47,11 @@ Result<SocketAddress> name_of(int socket, int (*query)(int, sockaddr*, socklen_t
   sockaddr_storage storage = {};
   socklen_t length = sizeof storage;
   if (query(socket, reinterpret_cast<sockaddr*>(&storage), &length) != 0) return last_error();
-  const SocketAddress address(reinterpret_cast<const char*>(&storage), std::min<size_t>(length, sizeof storage));
-  return address_inside(address);
+  return told_address(storage, length);
+}
+
+SocketAddress told_address(const sockaddr_storage& storage, socklen_t length) {
+  return address_inside({reinterpret_cast<const char*>(&storage), std::min<size_t>(length, sizeof storage)});
 }
 
 SocketAddress address_inside(const SocketAddress& address) {

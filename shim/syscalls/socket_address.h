@@ -31,6 +31,8 @@ Status write_address(const Call& call, const SocketAddress& address, GuestAddres
 
 // The address that an fd reports, by getsockname(2) or getpeername(2), as the guest may see it.
 Result<SocketAddress> name_of(int socket, int (*query)(int, sockaddr*, socklen_t*));
+// The same of an address that a call has stored.
+SocketAddress told_address(const sockaddr_storage& storage, socklen_t length);
 // What a guest sees of an address that the kernel reports.
 SocketAddress address_inside(const SocketAddress& address);
 

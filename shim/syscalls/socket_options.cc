@@ -33,11 +33,12 @@ ucred credentials_inside(const Call& call, int socket, const ucred& kernel_answe
   if (kernel_answer.pid == 0) return inside;
   if (kernel_answer.pid == getpid()) {
     const auto peer = kernel::UnixPeers::of_this_container().peer_of(socket);
-    if (!peer) return {0, kOverflowId, kOverflowId};
-    return {call.world.to_virtual(peer->process).value(), peer->uid, peer->gid};
+    if (peer) return {peer_inside(call.world, peer->process), peer->uid, peer->gid};
+    if (call.world.mode().speaks_for_guests) return {0, kernel_answer.uid, kernel_answer.gid};
+    return {0, kOverflowId, kOverflowId};
   }
   const HostPid process(kernel_answer.pid);
-  inside.pid = process_inside(call.world, process);
+  inside.pid = peer_inside(call.world, process);
   if (const auto state = call.world.state_of(process); state.ok()) {
     inside.uid = (*state)->credentials->euid;
     inside.gid = (*state)->credentials->egid;

@@ -6,7 +6,10 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include <optional>
+
 #include "shim/kernel/scoped_capabilities.h"
+#include "shim/kernel/scoped_user.h"
 #include "shim/kernel/unix_peers.h"
 #include "shim/syscalls/call.h"
 #include "shim/syscalls/socket_address.h"
@@ -17,20 +20,41 @@ namespace {
 
 bool has_network(const Call& call) { return call.world.mode().own_network || call.world.mode().host_network; }
 
+// The peer's address is what accept(2) itself tells: a connection that was reset while it waited still has one.
 Reply accept_from(const Call& call, int flags) {
   if ((flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) != 0) return Reply::error(EINVAL);
   LITEBOX_OR_REPLY(const Fd listener, call.file(call.integer(0)));
+  sockaddr_storage peer = {};
+  socklen_t length = sizeof peer;
   LITEBOX_OR_REPLY(const int64_t accepted, wait_for(call, [&]() -> int64_t {
-                     const int fd = accept4(listener.get(), nullptr, nullptr, flags | SOCK_CLOEXEC);
+                     length = sizeof peer;
+                     const int fd = accept4(listener.get(), reinterpret_cast<sockaddr*>(&peer), &length, flags | SOCK_CLOEXEC);
                      return fd < 0 ? -errno : fd;
                    }));
   Fd connection(static_cast<int>(accepted));
   if (!call.address(1).null()) {
-    const auto peer = name_of(connection.get(), getpeername);
-    if (!peer.ok()) return Reply::error(ECONNABORTED);  // gone again, as inet_accept says
-    LITEBOX_CHECK_REPLY(write_address(call, *peer, call.address(1), call.address(2)));
+    LITEBOX_CHECK_REPLY(write_address(call, told_address(peer, length), call.address(1), call.address(2)));
   }
   return Reply::fd(std::move(connection), (flags & SOCK_CLOEXEC) != 0);
+}
+
+int64_t connect_to(int socket, const SocketAddress& address) {
+  const auto* name = reinterpret_cast<const sockaddr*>(address.data());
+  return connect(socket, name, static_cast<socklen_t>(address.size())) == 0 ? 0 : -errno;
+}
+
+// The other end sees the caller: inside by what is kept here, outside by what the kernel takes down.
+Reply connect_unix(const Call& call, int socket, const Destination& destination) {
+  auto& peers = kernel::UnixPeers::of_this_container();
+  const kernel::Credentials& caller = call.credentials();
+  const auto previous = peers.connecting(socket, {call.process, caller.euid, caller.egid});
+  const auto result = wait_for(call, [&] {
+    std::optional<kernel::ScopedUser> scope;
+    if (call.world.mode().speaks_for_guests) scope.emplace(caller);
+    return connect_to(socket, destination.address);
+  });
+  if (!result.ok()) peers.forget(socket, previous);
+  return result.ok() ? Reply::value(*result) : Reply::error(result.error());
 }
 
 Reply tell_name(const Call& call, int (*query)(int, sockaddr*, socklen_t*)) {
@@ -72,22 +96,13 @@ Reply sys_connect(Call& call) {
   LITEBOX_OR_REPLY(const SocketAddress address, read_address(call, call.address(1), call.integer(2)));
   const int domain = domain_of(socket.get());
   if (domain < 0) return Reply::error(-domain);
-  Destination destination{address, Fd()};
   if (domain == AF_UNIX) {
     if (family_of(address) != AF_UNIX && family_of(address) != AF_UNSPEC) return Reply::error(EINVAL);
-    LITEBOX_OR_REPLY(destination, destination_outside(call, address));
-  } else if (!has_network(call)) {
-    return Reply::error(ENETUNREACH);
+    LITEBOX_OR_REPLY(const Destination destination, destination_outside(call, address));
+    return connect_unix(call, socket.get(), destination);
   }
-  LITEBOX_OR_REPLY(const int64_t result, wait_for(call, [&]() -> int64_t {
-                     const auto* name = reinterpret_cast<const sockaddr*>(destination.address.data());
-                     const auto length = static_cast<socklen_t>(destination.address.size());
-                     return connect(socket.get(), name, length) == 0 ? 0 : -errno;
-                   }));
-  if (domain == AF_UNIX) {
-    kernel::UnixPeers::of_this_container().connected(socket.get(),
-                                                     {call.process, call.credentials().euid, call.credentials().egid});
-  }
+  if (!has_network(call)) return Reply::error(ENETUNREACH);
+  LITEBOX_OR_REPLY(const int64_t result, wait_for(call, [&] { return connect_to(socket.get(), address); }));
   return Reply::value(result);
 }
 

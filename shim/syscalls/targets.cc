@@ -3,6 +3,8 @@
 #include <dirent.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <memory>
 #include <string>
@@ -41,6 +43,12 @@ std::vector<HostPid> threads_of(HostPid process) {
 
 int process_inside(const kernel::World& world, HostPid process) {
   return world.is_member(process) ? world.to_virtual(process).value() : 0;
+}
+
+int peer_inside(const kernel::World& world, HostPid process) {
+  const int inside = process_inside(world, process);
+  const bool ended = inside == 0 && kill(process.value(), 0) != 0 && errno == ESRCH;
+  return ended ? process.value() : inside;
 }
 
 int group_inside(const kernel::World& world, HostPid group) {

@@ -22,6 +22,8 @@ std::vector<HostPid> threads_of(HostPid process);
 
 // What an id that the kernel reports is inside: init is 1, a member or a group of members itself, an outsider 0.
 int process_inside(const kernel::World& world, HostPid process);
+// The same of who is at the other end of something: who has ended keeps the id, as pid_vnr() tells it.
+int peer_inside(const kernel::World& world, HostPid process);
 int group_inside(const kernel::World& world, HostPid group);
 
 }  // namespace litebox::syscalls

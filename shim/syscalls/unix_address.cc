@@ -68,13 +68,15 @@ Status bind_in_directory(const Call& call, int socket, const rootfs::Node& direc
   return result;
 }
 
-// Where ownership is recorded, the new node's is what Linux would have given it.
-Status record_owner(const Call& call, const Entry& entry) {
+// Where ownership is recorded, the new node's is what Linux would have given it; its mode comes from the socket's own.
+Status record_owner(const Call& call, int socket, const Entry& entry) {
+  struct stat status {};
+  if (fstat(socket, &status) != 0) return last_error();
   const auto all = std::make_shared<rootfs::Identity>(rootfs::Identity{0, 0, {}, kernel::kAllCapabilities});
   const rootfs::Subject root{all, call.process, call.thread, 0};
   LITEBOX_ASSIGN(const rootfs::NodePtr node, entry.parent.node->lookup(root, entry.name));
   LITEBOX_TRY(node->change_owner(root, call.state->identity->uid, call.state->identity->gid));
-  return node->change_mode(root, 0777 & ~call.state->umask);
+  return node->change_mode(root, status.st_mode & ~static_cast<mode_t>(S_IFMT) & ~call.state->umask);
 }
 
 Status bind_path(const Call& call, int socket, const std::string& path) {
@@ -91,7 +93,7 @@ Status bind_path(const Call& call, int socket, const std::string& path) {
     names.forget(outside);
     return status;
   }
-  return call.world.mode().recorded_ownership ? record_owner(call, entry) : Status();
+  return call.world.mode().recorded_ownership ? record_owner(call, socket, entry) : Status();
 }
 
 std::string path_in(const SocketAddress& address) {

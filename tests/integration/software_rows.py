@@ -260,7 +260,7 @@ while True:
     db.execute("insert into t values (?)", (n,)); print(n, flush=True)
 P
 for mode in wal delete; do
-  for i in 1 2 3; do python3 crash.py $mode > said & sleep 0.7; kill -9 $!; wait $! 2>/dev/null
+  for i in 1 2 3; do rm -f said; python3 crash.py $mode > said & until_true '[ -s said ]'; sleep 0.7; kill -9 $!; wait $! 2>/dev/null
     sqlite3 crash.db "pragma integrity_check; select max(n) >= $(tail -1 said), max(n) <= $(tail -1 said) + 1, count(*) = max(n) from t"; done
   rm crash.db*
 done
@@ -454,12 +454,14 @@ fonts-dejavu-core gettext-base git gnupg groff-base iputils-ping jq less lsb-rel
 netcat-openbsd nginx-light openssl patch perl psmisc python3-pip redis-server rsync screen sqlite3 ssl-cert strace sudo
 tcpdump time tmux tree unzip vim-tiny wget whois xz-utils zip zsh""".split()
 
+# On the host's network, litebox keeps NETLINK_SOCK_DIAG back, which would list the AF_UNIX sockets of the host: ss(8), which nginx's
+# script calls, says so and reads /proc/net/tcp instead.
 INSTALL = rf"""
 : > /etc/apt/sources.list; rm -f /etc/apt/sources.list.d/*; echo 'deb [trusted=yes] file:/srv/repository ./' > /etc/apt/sources.list.d/local.list
 export DEBIAN_FRONTEND=noninteractive
 apt-get update > /tmp/update.log 2>&1 || cat /tmp/update.log
 apt-get install -y --no-install-recommends {' '.join(PACKAGES)} > /tmp/install.log 2>&1 || tail -40 /tmp/install.log
-grep -i 'warn\|error\|cannot\|fail\|denied' /tmp/install.log | grep -v 'invoke-rc.d\|policy-rc.d\|delaying package configuration\|liberror' | sort
+grep -i 'warn\|error\|cannot\|fail\|denied' /tmp/install.log | grep -v 'invoke-rc.d\|policy-rc.d\|delaying package configuration\|liberror\|Cannot open netlink socket' | sort
 dpkg --audit; dpkg --verify 2>&1 | grep -v '/usr/share/\(man\|doc\|locale\|info\)' | sort
 dpkg-query --show --showformat '${{Package}} ${{Version}} ${{db:Status-Status}}\n' | sort
 getent passwd | sort; getent group | cut -d: -f1,3 | sort

@@ -352,6 +352,13 @@ TEST_P(ResolverTest, DescriptorsAreLocated) {
   EXPECT_TRUE(tree_->path_of(root_subject(), root, *pipe)->starts_with("pipe:["));
 }
 
+TEST_P(ResolverTest, TheHostsNullDeviceIsNotToBeChanged) {
+  const Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  const auto lent = tree_->locate(null.get());
+  ASSERT_TRUE(lent.ok());
+  EXPECT_EQ(Tree::want_write(*lent).error().number(), EROFS);
+}
+
 TEST_P(ResolverTest, NothingBelongsAboveADirectoryThatWasMovedOut) {
   ASSERT_EQ(::mkdir((directory_ / "other/x/deep").c_str(), 0755), 0);
   const Location root = tree_->root();

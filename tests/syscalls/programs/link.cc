@@ -70,6 +70,13 @@ int main() {
         const int mine = open("open/mine", O_RDONLY);
         TRY(linkat(AT_FDCWD, "dir/missing", AT_FDCWD, "open/x", 0));
         close(mine);
+        mkdir("open/gone", 0755);
+        const int gone = open("open/gone", O_RDONLY);
+        rmdir("open/gone");
+        TRY(linkat(AT_FDCWD, "roots", gone, "x", 0));
+        TRY(linkat(AT_FDCWD, "dir", gone, "x", 0));
+        TRY(linkat(AT_FDCWD, "open/mine", gone, "x", 0));
+        close(gone);
       },
       1000, 1000);
   return 0;

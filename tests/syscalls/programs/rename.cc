@@ -151,6 +151,11 @@ void permissions() {
         TRY(rename("open/roots", "open/taken"));
         TRY(rename("open/rootsdir", "open/movedup"));
         TRY(rename("open/movedup", "sticky/x"));
+        mkdir("open/mine", 0755);
+        put_file("open/mine/file", "x");
+        TRY(rename("open/movedup", "open/mine/file"));
+        TRY(rename("open/rootsdir", "open/mine/file"));
+        TRY(rename("open/rootsdir", "open/mine/new"));
       },
       1000, 1000);
 }
