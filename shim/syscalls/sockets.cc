@@ -18,8 +18,8 @@ namespace {
 bool has_network(const Call& call) { return call.world.mode().own_network || call.world.mode().host_network; }
 
 Reply accept_from(const Call& call, int flags) {
-  if ((flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) != 0) return Reply::error(EINVAL);
   LITEBOX_OR_REPLY(const Fd listener, call.file(call.integer(0)));
+  if ((flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) != 0) return Reply::error(EINVAL);
   LITEBOX_OR_REPLY(const int64_t accepted, wait_for(call, [&]() -> int64_t {
                      const int fd = accept4(listener.get(), nullptr, nullptr, flags | SOCK_CLOEXEC);
                      return fd < 0 ? -errno : fd;
