@@ -230,7 +230,7 @@ Status update_container(const std::string& root, const std::string& id, const oc
   if (container.status == ContainerStatus::stopped) return Error("container not running");
   if (record.container_cgroups.empty()) return Error("container " + id + " has no cgroup");
   // A hierarchy that nothing was to be limited in until now.
-  const CgroupDirectories plan = plan_cgroups(mounted_cgroup_hierarchies(), record.cgroup_path, resources);
+  const CgroupDirectories plan = permitted_cgroups(plan_cgroups(mounted_cgroup_hierarchies(), record.cgroup_path, resources));
   CgroupDirectories added;
   for (size_t i = 0; i < plan.container.size(); ++i) {
     const auto& known = record.container_cgroups;
