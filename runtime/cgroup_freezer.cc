@@ -43,7 +43,10 @@ Status change(const std::vector<std::string>& cgroups, bool frozen) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
   LITEBOX_TRY(write_control_file(freezer->control, text));
   while (shows_frozen(*freezer) != frozen) {
-    if (std::chrono::steady_clock::now() >= deadline) return Error(ETIMEDOUT, frozen ? "freeze" : "thaw");
+    if (std::chrono::steady_clock::now() >= deadline) {
+      if (frozen) (void)write_control_file(freezer->control, freezer->v2 ? "0" : "THAWED");
+      return Error(ETIMEDOUT, frozen ? "freeze" : "thaw");
+    }
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
     // v1 leaves the state at FREEZING when a process forked meanwhile; writing it again takes the new ones too.
     LITEBOX_TRY(write_control_file(freezer->control, text));

@@ -21,6 +21,12 @@ bool exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
 
 std::string parent_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
 
+bool may_make(const std::string& path) {
+  std::string existing = path;
+  while (!exists(existing) && existing.size() > 1) existing = parent_of(existing);
+  return faccessat(AT_FDCWD, existing.c_str(), W_OK, AT_EACCESS) == 0;
+}
+
 bool wanted(const CgroupHierarchy& hierarchy, bool v1_present, const oci::Resources& resources) {
   if (hierarchy.unified && v1_present) {
     return !resources.unified.empty() || (!resources.hugepage_limits.empty() && hierarchy.has("hugetlb")) ||
@@ -151,6 +157,19 @@ CgroupDirectories plan_cgroups(const std::vector<CgroupHierarchy>& hierarchies, 
     }
   }
   return plan;
+}
+
+CgroupDirectories permitted_cgroups(const CgroupDirectories& plan) {
+  CgroupDirectories permitted;
+  for (size_t i = 0; i < plan.container.size(); ++i) {
+    if (!may_make(plan.container[i]) || !may_make(plan.monitor[i])) continue;
+    permitted.container.push_back(plan.container[i]);
+    permitted.monitor.push_back(plan.monitor[i]);
+    for (const std::string& parent : plan.parents) {
+      if (plan.container[i].starts_with(parent + "/")) permitted.parents.push_back(parent);
+    }
+  }
+  return permitted;
 }
 
 Status make_cgroups(const CgroupDirectories& directories) {

@@ -29,6 +29,9 @@ bool asks_for_limits(const oci::Resources& resources);
 CgroupDirectories plan_cgroups(const std::vector<CgroupHierarchy>& hierarchies, const std::string& path,
                                const oci::Resources& resources);
 
+// Those of a plan that the caller may make: an ordinary user is given some hierarchies, or none.
+CgroupDirectories permitted_cgroups(const CgroupDirectories& plan);
+
 // Makes what is planned. An error leaves what was made so far to remove_cgroups(). EACCES, EPERM or EROFS: not permitted here.
 Status make_cgroups(const CgroupDirectories& directories);
 

@@ -169,6 +169,8 @@ class Creation {
         container_cgroup_path(config_.linux.cgroups_path, group_name(directory_, request_.id), request_.systemd_cgroup);
     CgroupDirectories plan;
     if (!request_.cgroups_disabled) plan = plan_cgroups(mounted_cgroup_hierarchies(), path, resources);
+    // What a user has not been given is left out; a limit that is asked for there is an error later.
+    if (CgroupDirectories permitted = permitted_cgroups(plan); !permitted.container.empty()) plan = std::move(permitted);
     if (!cgroup_processes(plan.container).empty()) return Error("container's cgroup " + path + " is not empty");
     // Recorded before they are made: whoever cleans up after a killed command must know them.
     record_.cgroup_path = path;

@@ -26,6 +26,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr int kLockPatience = 10000;  // milliseconds
+constexpr int kMonitorPatience = 2000;
 
 struct OpenContainer {
   StateDirectory directory;
@@ -135,6 +136,23 @@ Status execute_program(const OpenContainer& container) {
   return std::move(answer).error();
 }
 
+// A process that is frozen by cgroup v1 does not get to its end: kill_container() looks whether the container is frozen when it
+// has sent its signal, pause_container() whether the container ends when it has frozen it.
+bool is_ending(const OpenContainer& container) {
+  const auto ends = [](pid_t pid) {
+    const auto stat = read_process_stat(pid);
+    return !stat.ok() || ends_when_thawed(*stat);
+  };
+  auto client = ControlClient::connect(container.directory.path());
+  if (!client.ok()) return monitor_is_gone(client.error());
+  const auto answer = client->request({{"op", "status"}}, {}, kMonitorPatience);
+  if (answer.ok()) return ends(answer->value("pid", 0));
+  if (monitor_is_gone(answer.error())) return true;
+  // It does not answer while it waits for the end of guests that it has killed.
+  const std::vector<pid_t> processes = cgroup_processes(container.record.container_cgroups);
+  return std::any_of(processes.begin(), processes.end(), ends);
+}
+
 // runtime.md "Lifecycle": a container whose hook fails is stopped and destroyed, and its poststop hooks run.
 void destroy_after_failed_hook(OpenContainer& container, const std::string& config_text) {
   (void)end_container(container.directory, container.record);
@@ -176,7 +194,7 @@ Status kill_container(const std::string& root, const std::string& id, int signal
   if (!client.ok()) return monitor_is_gone(client.error()) ? Error("container not running") : std::move(client).error();
   auto answer = client->request({{"op", "kill"}, {"signal", signal}, {"all", all}});
   if (!answer.ok()) return monitor_is_gone(answer.error()) ? Error("container not running") : std::move(answer).error();
-  if (signal == SIGKILL && container.status == ContainerStatus::paused) (void)thaw(container.record.container_cgroups);
+  if (signal == SIGKILL && is_frozen(container.record.container_cgroups)) (void)thaw(container.record.container_cgroups);
   return {};
 }
 
@@ -185,7 +203,10 @@ Status pause_container(const std::string& root, const std::string& id) {
   if (container.status != ContainerStatus::running && container.status != ContainerStatus::created) {
     return Error("container not running: " + std::string(oci::status_name(container.status)));
   }
-  return freeze(container.record.container_cgroups);
+  LITEBOX_TRY(freeze(container.record.container_cgroups));
+  if (!is_ending(container)) return {};
+  LITEBOX_TRY(thaw(container.record.container_cgroups));
+  return Error("container not running: stopped");
 }
 
 Status resume_container(const std::string& root, const std::string& id) {
@@ -209,7 +230,7 @@ Status update_container(const std::string& root, const std::string& id, const oc
   if (container.status == ContainerStatus::stopped) return Error("container not running");
   if (record.container_cgroups.empty()) return Error("container " + id + " has no cgroup");
   // A hierarchy that nothing was to be limited in until now.
-  const CgroupDirectories plan = plan_cgroups(mounted_cgroup_hierarchies(), record.cgroup_path, resources);
+  const CgroupDirectories plan = permitted_cgroups(plan_cgroups(mounted_cgroup_hierarchies(), record.cgroup_path, resources));
   CgroupDirectories added;
   for (size_t i = 0; i < plan.container.size(); ++i) {
     const auto& known = record.container_cgroups;

@@ -37,11 +37,16 @@ Result<ProcessStat> read_process_stat(pid_t pid) {
   if (command_end == std::string_view::npos) return Error(EIO, path);
   ProcessStat stat;
   int parent = 0;
+  unsigned flags = 0;
   unsigned long long start = 0;
+  unsigned long long pending = 0;
   const int fields = std::sscanf(buffer.data() + command_end + 1,
-                                 " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &stat.state,
-                                 &parent, &start);
-  if (fields != 3) return Error(EIO, path);
+                                 " %c %d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu"
+                                 " %*u %*d %*u %*u %*u %*u %*u %*u %llu",
+                                 &stat.state, &parent, &flags, &start, &pending);
+  if (fields != 5) return Error(EIO, path);
+  stat.flags = flags;
+  stat.pending = pending;
   stat.parent = parent;
   stat.start_time = start;
   return stat;
@@ -67,6 +72,13 @@ Status signal_process(const ProcessIdentity& process, int signal) {
   if (!stat.ok() || stat->start_time != process.start_time) return Error(ESRCH);
   if (syscall(SYS_pidfd_send_signal, pidfd.get(), signal, nullptr, 0) != 0) return last_error("pidfd_send_signal");
   return {};
+}
+
+bool ends_when_thawed(const ProcessStat& stat) {
+  constexpr unsigned kExiting = 0x4;  // PF_EXITING
+  // Whatever runs now is on its way out already.
+  const bool runs_or_has_ended = stat.state == 'R' || stat.state == 'Z' || stat.state == 'X';
+  return runs_or_has_ended || (stat.flags & kExiting) != 0 || (stat.pending & (uint64_t{1} << (SIGKILL - 1U))) != 0;
 }
 
 bool wait_until_gone(const ProcessIdentity& process, int milliseconds) {

@@ -16,6 +16,8 @@ namespace litebox::runtime {
 struct ProcessStat {
   char state = 0;
   pid_t parent = 0;
+  unsigned flags = 0;    // PF_* of linux/sched.h
+  uint64_t pending = 0;  // signals sent to its first thread; bit n - 1 stands for signal n
   uint64_t start_time = 0;
 };
 
@@ -38,6 +40,9 @@ Status signal_process(const ProcessIdentity& process, int signal);
 
 // Waits until is_running() is false; false when `milliseconds` have passed first.
 bool wait_until_gone(const ProcessIdentity& process, int milliseconds);
+
+// Of a process in a frozen cgroup: whether it was killed before it was frozen, or while it is.
+bool ends_when_thawed(const ProcessStat& stat);
 
 // Every process whose chain of parents leads to `ancestor`, zombies left out.
 std::vector<ProcessIdentity> descendants(pid_t ancestor);

@@ -115,6 +115,7 @@ void Service::start(const Call& call) {
   if (!container) return;
   TaskProcess* process = find_process(call, *container, request.exec_id());
   if (process == nullptr) return;
+  if (container->deleting) return call.responder.fail(Code::failed_precondition, "container is being deleted");
   if (process->phase != Phase::created) {
     const char* phase = process->phase == Phase::stopped ? "stopped" : "running";
     return call.responder.fail(Code::failed_precondition, std::string("cannot start a ") + phase + " process");

@@ -82,8 +82,9 @@ Reply sys_execve(Call& call) {
 Reply sys_execveat(Call& call) {
   const int dirfd = call.integer(0);
   const unsigned flags = call.flags(4);
-  if ((flags & ~static_cast<unsigned>(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) != 0) return Reply::error(EINVAL);
   LITEBOX_OR_REPLY(const std::string path, call.path(1));
+  if (path.empty() && (flags & AT_EMPTY_PATH) == 0) return Reply::error(ENOENT);
+  if ((flags & ~static_cast<unsigned>(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) != 0) return Reply::error(EINVAL);
   // fs/exec.c alloc_bprm(): what a script is told, and AT_EXECFN.
   Named program;
   program.name = path;
@@ -92,7 +93,6 @@ Reply sys_execveat(Call& call) {
     program.name_vanishes = closes_on_exec(call, dirfd);
   }
   if (path.empty()) {
-    if ((flags & AT_EMPTY_PATH) == 0) return Reply::error(ENOENT);
     if (dirfd == AT_FDCWD) return Reply::error(EACCES);
     LITEBOX_OR_REPLY(const Fd file, call.file(dirfd));
     LITEBOX_OR_REPLY(program.location, call.world.tree().locate(file.get()));

@@ -16,8 +16,10 @@ namespace litebox::syscalls {
 namespace {
 
 constexpr size_t kMostVectors = UIO_MAXIOV;
-constexpr size_t kMostData = 32U << 20U;     // what no send buffer holds; a stream takes a part of it
-constexpr size_t kMostControl = 64U << 10U;  // net.core.optmem_max is less
+constexpr size_t kMostData = 32U << 20U;              // what no send buffer holds; a stream takes a part of it
+constexpr size_t kMostControl = 64U << 10U;           // net.core.optmem_max is less
+constexpr unsigned kCompatibleControl = 0x80000000U;  // MSG_CMSG_COMPAT
+constexpr uint64_t kKernelAddresses = 1ULL << 47U;
 
 Result<std::string> gather(const Call& call, const msghdr& header) {
   if (header.msg_iovlen > kMostVectors) return Error(EMSGSIZE);
@@ -132,6 +134,11 @@ bool goes_through_monitor(const Call& call, const msghdr& header) {
          (call.world.mode().speaks_for_guests && header.msg_controllen > 0 && has_credentials(call, header));
 }
 
+Status check_socket(int descriptor) {
+  const int domain = domain_of(descriptor);
+  return domain < 0 ? Status(Error(-domain)) : Status();
+}
+
 // Sends in the monitor's name; the caller gets the SIGPIPE that its own call would have got.
 Reply finish(const Call& call, const Result<int64_t>& result, int flags) {
   if (!result.ok() && result.error().number() == EPIPE && (flags & MSG_NOSIGNAL) == 0) {
@@ -210,7 +217,9 @@ Result<int64_t> send_message(const Call& call, int socket, const Message& messag
 }
 
 Reply sys_sendto(Call& call) {
+  if (call.raw(1) >= kKernelAddresses) return Reply::error(EFAULT);  // import_ubuf()
   LITEBOX_OR_REPLY(const Fd socket, call.file(call.integer(0)));
+  LITEBOX_CHECK_REPLY(check_socket(socket.get()));
   Message message;
   if (!call.address(4).null()) {
     LITEBOX_OR_REPLY(message.address, read_address(call, call.address(4), call.integer(5)));
@@ -220,25 +229,30 @@ Reply sys_sendto(Call& call) {
   return finish(call, send_message(call, socket.get(), message, call.integer(3)), call.integer(3));
 }
 
+// __sys_sendmsg(): the flags, the descriptor, and only then the header.
 Reply sys_sendmsg(Call& call) {
-  LITEBOX_OR_REPLY(const auto header, call.memory.read_value<msghdr>(call.address(1)));
-  if (may_send_natively(call) && !goes_through_monitor(call, header)) return Reply::proceed();
+  if ((call.flags(2) & kCompatibleControl) != 0) return Reply::error(EINVAL);
+  const auto header = call.memory.read_value<msghdr>(call.address(1));
+  if (header.ok() && may_send_natively(call) && !goes_through_monitor(call, *header)) return Reply::proceed();
   LITEBOX_OR_REPLY(const Fd socket, call.file(call.integer(0)));
-  LITEBOX_OR_REPLY(const Message message, read_message(call, header));
-  if (can_send_itself(call, socket.get(), header, message)) return send_in_guest(call, header);
+  LITEBOX_CHECK_REPLY(check_socket(socket.get()));
+  LITEBOX_CHECK_REPLY(header);
+  LITEBOX_OR_REPLY(const Message message, read_message(call, *header));
+  if (can_send_itself(call, socket.get(), *header, message)) return send_in_guest(call, *header);
   return finish(call, send_message(call, socket.get(), message, call.integer(2)), call.integer(2));
 }
 
 // __sys_sendmmsg(): as many as can be sent; an error only of the first.
 Reply sys_sendmmsg(Call& call) {
+  if ((call.flags(3) & kCompatibleControl) != 0) return Reply::error(EINVAL);
   std::vector<mmsghdr> headers(std::min<unsigned>(call.flags(2), kMostVectors));
-  LITEBOX_CHECK_REPLY(call.memory.read(call.address(1), headers.data(), headers.size() * sizeof(mmsghdr)));
-  if (may_send_natively(call) && std::none_of(headers.begin(), headers.end(), [&call](const mmsghdr& entry) {
-        return goes_through_monitor(call, entry.msg_hdr);
-      })) {
-    return Reply::proceed();
-  }
+  const Status read = call.memory.read(call.address(1), headers.data(), headers.size() * sizeof(mmsghdr));
+  const bool named = std::any_of(headers.begin(), headers.end(),
+                                 [&call](const mmsghdr& entry) { return goes_through_monitor(call, entry.msg_hdr); });
+  if (read.ok() && may_send_natively(call) && !named) return Reply::proceed();
   LITEBOX_OR_REPLY(const Fd socket, call.file(call.integer(0)));
+  LITEBOX_CHECK_REPLY(check_socket(socket.get()));
+  LITEBOX_CHECK_REPLY(read);
   int64_t done = 0;
   for (mmsghdr& entry : headers) {
     const auto message = read_message(call, entry.msg_hdr);

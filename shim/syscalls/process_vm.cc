@@ -29,6 +29,7 @@ Reply go_on(const Call& call, const std::array<uint64_t, 6>& arguments) {
 
 Reply transfer(const Call& call) {
   if (call.raw(5) != 0) return Reply::error(EINVAL);
+  if (call.raw(2) == 0) return Reply::value(0);  // nothing to copy: no process is looked for
   LITEBOX_OR_REPLY(const HostPid process, accessible_process(call, 0));
   std::array<uint64_t, 6> arguments = call.arguments;
   if (process.value() != call.integer(0)) arguments[0] = static_cast<uint64_t>(process.value());

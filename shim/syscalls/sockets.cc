@@ -22,10 +22,10 @@ bool has_network(const Call& call) { return call.world.mode().own_network || cal
 
 // The peer's address is what accept(2) itself tells: a connection that was reset while it waited still has one.
 Reply accept_from(const Call& call, int flags) {
-  if ((flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) != 0) return Reply::error(EINVAL);
   LITEBOX_OR_REPLY(const Fd listener, call.file(call.integer(0)));
   sockaddr_storage peer = {};
   socklen_t length = sizeof peer;
+  if ((flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) != 0) return Reply::error(EINVAL);
   LITEBOX_OR_REPLY(const int64_t accepted, wait_for(call, [&]() -> int64_t {
                      length = sizeof peer;
                      const int fd = accept4(listener.get(), reinterpret_cast<sockaddr*>(&peer), &length, flags | SOCK_CLOEXEC);

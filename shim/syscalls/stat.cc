@@ -36,6 +36,9 @@ struct stat to_stat(const struct statx& from) {
   return to;
 }
 
+// vfs_statx() looks at them before it looks at the path.
+constexpr unsigned kKnownFlags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE;
+
 Reply reply_stat(const Call& call, const rootfs::Location& location, GuestAddress buffer) {
   LITEBOX_OR_REPLY(const struct statx status, location.node->status(call.subject()));
   return Reply::from(call.memory.write_value(buffer, to_stat(status)));
@@ -73,9 +76,8 @@ Reply sys_fstat(Call& call) {
 
 Reply sys_newfstatat(Call& call) {
   const unsigned flags = call.flags(3);
+  if ((flags & ~kKnownFlags) != 0) return Reply::error(EINVAL);
   LITEBOX_OR_REPLY(const std::string path, path_maybe_null(call, 1, flags));
-  constexpr unsigned kKnown = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE;
-  if ((flags & ~kKnown) != 0) return Reply::error(EINVAL);
   if (path.empty() && (flags & AT_EMPTY_PATH) != 0 && call.integer(0) != AT_FDCWD) {
     LITEBOX_OR_REPLY(const struct statx status, descriptor_status(call, call.integer(0)));
     return Reply::from(call.memory.write_value(call.address(2), to_stat(status)));
@@ -87,11 +89,10 @@ Reply sys_newfstatat(Call& call) {
 Reply sys_statx(Call& call) {
   const unsigned flags = call.flags(2);
   const unsigned mask = call.flags(3);
-  LITEBOX_OR_REPLY(const std::string path, path_maybe_null(call, 1, flags));
   if ((mask & static_cast<unsigned>(STATX__RESERVED)) != 0) return Reply::error(EINVAL);
   if ((flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE) return Reply::error(EINVAL);
-  constexpr unsigned kKnown = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE;
-  if ((flags & ~kKnown) != 0) return Reply::error(EINVAL);
+  if ((flags & ~kKnownFlags) != 0) return Reply::error(EINVAL);
+  LITEBOX_OR_REPLY(const std::string path, path_maybe_null(call, 1, flags));
   LITEBOX_OR_REPLY(const rootfs::Location location, locate_at(call, call.integer(0), path, flags));
   LITEBOX_OR_REPLY(struct statx status, location.node->status(call.subject()));
   status.stx_attributes_mask |= STATX_ATTR_MOUNT_ROOT;

@@ -16,10 +16,11 @@ SysvSemaphores& semaphores() { return SysvSemaphores::of_this_container(); }
 Reply operate(const Call& call, const std::optional<timespec>& timeout) {
   const int id = call.integer(0);
   const uint64_t count = call.flags(2);
-  if (count < 1 || id < 0) return Reply::error(EINVAL);
   if (count > kernel::ipc_limits().operations) return Reply::error(E2BIG);
+  if (count < 1) return Reply::error(EINVAL);
   std::vector<sembuf> operations(count);
   LITEBOX_CHECK_REPLY(call.memory.read(call.address(1), operations.data(), count * sizeof(sembuf)));
+  if (id < 0) return Reply::error(EINVAL);
   constexpr long kNanoseconds = 1'000'000'000;
   if (timeout && (timeout->tv_sec < 0 || timeout->tv_nsec < 0 || timeout->tv_nsec >= kNanoseconds)) return Reply::error(EINVAL);
   return Reply::from(semaphores().operate(ipc_caller(call), id, std::move(operations), timeout, blocking(call)));

@@ -24,10 +24,14 @@ Result<rootfs::Location> locate_target(const Call& call, Target target) {
   return locate_at(call, AT_FDCWD, path, target == Target::link ? AT_SYMLINK_NOFOLLOW : 0);
 }
 
-// The file of setxattrat(2) and its relatives: descriptor, path, flags.
+// setxattrat(2) and its relatives look at their flags before anything that lies in memory.
+bool knows_flags_at(const Call& call) {
+  return (call.flags(2) & ~static_cast<unsigned>(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) == 0;
+}
+
+// Their file: descriptor, path, flags.
 Result<rootfs::Location> locate_target_at(const Call& call) {
   const unsigned flags = call.flags(2);
-  if ((flags & ~static_cast<unsigned>(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) != 0) return Error(EINVAL);
   LITEBOX_ASSIGN(const std::string path, path_maybe_null(call, 1, flags));
   if (path.empty() && (flags & AT_EMPTY_PATH) != 0 && call.integer(0) != AT_FDCWD) {
     return locate_descriptor(call, call.integer(0), PathDescriptors::refused);
@@ -149,23 +153,26 @@ Reply sys_fremovexattr(Call& call) { return remove_of(call, Target::descriptor);
 
 Reply sys_setxattrat(Call& call) {
   LITEBOX_OR_REPLY(const ValueArguments arguments, read_arguments(call, call.address(4), call.raw(5)));
+  if (!knows_flags_at(call)) return Reply::error(EINVAL);
   return set_attribute(
       call, [&] { return locate_target_at(call); }, 3, GuestAddress(arguments.value), arguments.size, arguments.flags);
 }
 
 Reply sys_getxattrat(Call& call) {
   LITEBOX_OR_REPLY(const ValueArguments arguments, read_arguments(call, call.address(4), call.raw(5)));
-  if (arguments.flags != 0) return Reply::error(EINVAL);
+  if (arguments.flags != 0 || !knows_flags_at(call)) return Reply::error(EINVAL);
   return get_attribute(
       call, [&] { return locate_target_at(call); }, 3, GuestAddress(arguments.value), arguments.size);
 }
 
 Reply sys_listxattrat(Call& call) {
+  if (!knows_flags_at(call)) return Reply::error(EINVAL);
   return list_attributes(
       call, [&] { return locate_target_at(call); }, call.address(3), call.raw(4));
 }
 
 Reply sys_removexattrat(Call& call) {
+  if (!knows_flags_at(call)) return Reply::error(EINVAL);
   return remove_attribute(
       call, [&] { return locate_target_at(call); }, 3);
 }

@@ -28,7 +28,7 @@ Result<Metrics> read_metrics(const std::vector<std::string>& /*cgroups*/) { retu
 
 namespace runtime {
 
-Status start_container(const std::string& /*root*/, const std::string& /*id*/, bool /*wait_for_ready*/) { return never(); }
+Status start_container(const std::string& /*root*/, const std::string& /*id*/, Readiness /*readiness*/) { return never(); }
 Status kill_container(const std::string& /*root*/, const std::string& /*id*/, int /*signal*/, bool /*all*/) { return never(); }
 Status pause_container(const std::string& /*root*/, const std::string& /*id*/) { return never(); }
 Status resume_container(const std::string& /*root*/, const std::string& /*id*/) { return never(); }

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Debian's dockerd with litebox and with runc as its runtime, side by side: what a user sees must be the same.
 
-    docker.py --litebox BUILD/litebox --make-rootfs packaging/make-rootfs [--shim BUILD/containerd-shim-litebox-v2] [--only TEXT...]
+    docker.py --litebox BUILD/litebox --make-rootfs packaging/make-rootfs [--shim BUILD/containerd-shim-litebox-v2]
+              [--userns-remap] [--only TEXT...]
 
 With --shim, litebox's containers are those of its own shim, which then goes by the name of runc's: Debian's dockerd knows no other.
+With --userns-remap, the daemons give every container a user namespace, whose root is REMAPPED outside.
 Starts two daemons of its own, in mount and network namespaces of their own, and ends them. Needs root.
 """
 import argparse
@@ -21,10 +23,13 @@ import docker_rows
 import engine_rows
 
 
+REMAPPED = 200000
+
+
 class Docker:
     """A dockerd whose default runtime is `runtime`."""
 
-    def __init__(self, runtime, program, directory, shim=None):
+    def __init__(self, runtime, program, directory, shim=None, remap=False):
         self.runtime = runtime
         self.directory = directory / runtime
         self.directory.mkdir()
@@ -43,10 +48,24 @@ class Docker:
             "data-root": f"{self.directory}/data", "exec-root": f"{self.directory}/exec", "pidfile": f"{self.directory}/pid",
             "hosts": [self.socket], "storage-driver": "overlay2", "live-restore": True, "default-runtime": "under-test",
             "runtimes": {"under-test": {"path": str(program)}}, "cgroup-parent": "/" + self.group,
+            **({"userns-remap": "nobody:nogroup"} if remap else {}),
         }))
         self.namespace = engine_rows.Namespace()
+        if remap:
+            self.remap()
         self.log = open(self.directory / "log", "wb")
         self.daemon = None
+
+    def remap(self):
+        """Ids below those of the user in daemon.json, for this daemon only; and the way to its directories for them."""
+        for path in (self.directory.parent, self.directory):
+            path.chmod(0o711)
+        os.chown(self.volume, REMAPPED, REMAPPED)
+        for name in ("subuid", "subgid"):
+            (self.directory / name).write_text(f"nobody:{REMAPPED}:65536\n")
+            done = self.inside("sh", "-c", f"test -e /etc/{name} || touch /etc/{name}; mount --bind {self.directory}/{name} /etc/{name}")
+            if done.returncode != 0:
+                raise engine_rows.Different(f"/etc/{name}: {done.stderr}")
 
     def start(self):
         environment = {**os.environ, "PATH": f"{self.path}:{os.environ['PATH']}"}
@@ -106,6 +125,7 @@ def main():
     parser.add_argument("--litebox", required=True, type=pathlib.Path)
     parser.add_argument("--make-rootfs", required=True, type=pathlib.Path)
     parser.add_argument("--shim", type=pathlib.Path)
+    parser.add_argument("--userns-remap", action="store_true")
     parser.add_argument("--only", nargs="*", help="the rows whose title contains one of these")
     options = parser.parse_args()
     engine_rows.end_in_order()
@@ -117,10 +137,11 @@ def main():
         try:
             subprocess.run([options.make_rootfs, "busybox", directory / "busybox"], check=True)
             for runtime, program, shim in (("runc", shutil.which("runc"), None), ("litebox", options.litebox.resolve(), options.shim)):
-                engines.append(Docker(runtime, program, directory, shim))
+                engines.append(Docker(runtime, program, directory, shim, options.userns_remap))
                 engines[-1].start()
                 engines[-1].import_image("busybox:test", directory / "busybox", ['CMD ["/bin/sh"]', "ENV PATH=/usr/sbin:/usr/bin:/sbin:/bin"])
-            failures = engine_rows.compare("docker", docker_rows.ROWS, *engines, only=options.only)
+            rows = docker_rows.REMAPPED_ROWS if options.userns_remap else docker_rows.ROWS
+            failures = engine_rows.compare("docker", rows, *engines, only=options.only)
         finally:
             for engine in engines:
                 engine.close()

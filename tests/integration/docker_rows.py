@@ -1,4 +1,5 @@
 """What people do with docker, row by row (engine_rows.py says how the rows are compared)."""
+import contextlib
 import json
 import os
 import pathlib
@@ -179,17 +180,23 @@ def health(engine):
 
 
 def survives_the_daemon(engine):
-    with Container(engine, command=("sh", "-c", "i=0; while :; do i=$((i+1)); echo $i; sleep 0.1; done")) as container:
-        container.await_text("3")
-        pid = container.inspect("{{.State.Pid}}")
+    """Ten containers under live-restore; then one is as it was before."""
+    counting = ("sh", "-c", "i=0; while :; do i=$((i+1)); echo $i; sleep 0.1; done")
+    with contextlib.ExitStack() as stack:
+        containers = [stack.enter_context(Container(engine, command=counting)) for _ in range(10)]
+        for container in containers:
+            container.await_text("3")
+        pids = [container.inspect("{{.State.Pid}}") for container in containers]
         engine.kill()
-        alive = pathlib.Path(f"/proc/{pid}").exists()
+        alive = [pathlib.Path(f"/proc/{pid}").exists() for pid in pids]
         engine.start()
-        seen = [alive, container.inspect("{{.State.Status}}"), pid == container.inspect("{{.State.Pid}}")]
-        seen.append(container.exec("echo", "inside"))
-        before = container.logs()
-        wait_until(lambda: container.logs() != before, "more output")
-        return seen, engine.docker("stop", "-t", "0", container.id).returncode, container.inspect("{{.State.ExitCode}}")
+        seen = []
+        for container, pid in zip(containers, pids):
+            seen.append((container.inspect("{{.State.Status}}"), pid == container.inspect("{{.State.Pid}}"), container.exec("echo", "inside")))
+            before = container.logs()
+            wait_until(lambda c=container, b=before: c.logs() != b, "more output")
+        stopped = engine.docker("stop", "-t", "0", *(container.id for container in containers)).returncode
+        return alive, seen, stopped, [container.inspect("{{.State.ExitCode}}") for container in containers]
 
 
 # --- exec
@@ -523,4 +530,40 @@ ROWS = {
     "failing build": failing_build,
     "build by BuildKit": built_by_buildkit,
     "killed daemon": survives_the_daemon,
+}
+
+
+# --- with a user namespace (docker.py --userns-remap)
+
+def owner_outside(engine):
+    """Of what is made in a volume, by root and by another user."""
+    done = engine.docker("run", "--rm", "--network", "none", "-v", f"{engine.volume}:/volume", IMAGE, "sh", "-c",
+                         "touch /volume/made; mkdir /volume/below; chown 5:6 /volume/below; stat -c %u:%g /volume/made /volume/below")
+    status = [os.stat(engine.volume / name) for name in ("made", "below")]
+    (engine.volume / "made").unlink()
+    (engine.volume / "below").rmdir()
+    return done.returncode, done.stdout, [(found.st_uid, found.st_gid) for found in status]
+
+
+def foreign_file(engine):
+    """One of the host's root, which has no id inside."""
+    path = engine.volume / "foreign"
+    path.write_text("foreign\n")
+    path.chmod(0o600)
+    done = engine.docker("run", "--rm", "--network", "none", "-v", f"{engine.volume}:/volume", IMAGE, "sh", "-c",
+                         "stat -c %u /volume/foreign; cat /volume/foreign; chown 0 /volume/foreign; id -u")
+    path.unlink()
+    return done.returncode, done.stdout, "denied" in done.stderr, "not permitted" in done.stderr
+
+
+REMAPPED_ROWS = {
+    "ids": script("id; cat /proc/self/uid_map /proc/self/gid_map | tr -s ' '; touch /x; stat -c %u /x /bin /etc/passwd"),
+    "owner outside": owner_outside,
+    "foreign file": foreign_file,
+    "device nodes": script("mknod /null c 1 3 2>&1; echo $?; echo x >/dev/null; echo $?"),
+    **{title: ROWS[title] for title in (
+        "echo", "exit status", "user", "additional group", "directory that is made", "read-only root", "tmpfs", "named volume",
+        "default capabilities", "no capabilities", "default profile", "process limits", "devices that are there", "init",
+        "memory limit", "limit of processes", "detached", "kill", "pause", "restart", "exec", "exec, detached", "exec with input",
+        "copy", "commit", "no network", "bridge", "build", "killed daemon")},
 }

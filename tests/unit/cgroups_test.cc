@@ -1,6 +1,8 @@
 #include "runtime/cgroups.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "runtime/cgroup_freezer.h"
 #include "temporary_directory.h"
@@ -50,6 +52,22 @@ TEST_F(CgroupsTest, PlanLeavesOutWhatIsNotNeeded) {
   EXPECT_EQ(plan_cgroups(hierarchies_, "/a", resources).container.size(), 4U);
   resources.hugepage_limits = {{"2MB", 0}};
   EXPECT_EQ(plan_cgroups(hierarchies_, "/a", resources).container.size(), 5U);
+}
+
+TEST_F(CgroupsTest, WhatIsNotPermittedIsLeftOut) {
+  if (geteuid() != 0) GTEST_SKIP() << "root alone can make directories that it then may not write to";
+  constexpr uid_t user = 65534;
+  ASSERT_EQ(chmod(root_.path().c_str(), 0755), 0);
+  for (const char* name : {"memory/given", "pids/given"}) std::filesystem::create_directory(root_ / name);
+  ASSERT_EQ(chown((root_ / "pids/given").c_str(), user, user), 0);
+  const CgroupDirectories plan = plan_cgroups(hierarchies_, "/given/below/x", {});
+  EXPECT_EQ(permitted_cgroups(plan).container, plan.container);
+  ASSERT_EQ(seteuid(user), 0);
+  const CgroupDirectories permitted = permitted_cgroups(plan);
+  ASSERT_EQ(seteuid(0), 0);
+  EXPECT_EQ(permitted.container, (Strings{root_ / "pids/given/below/x"}));
+  EXPECT_EQ(permitted.monitor, (Strings{root_ / "pids/given/below/x-monitor"}));
+  EXPECT_EQ(permitted.parents, (Strings{root_ / "pids/given/below"}));
 }
 
 TEST_F(CgroupsTest, ForeignParentsStay) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,6 +36,28 @@ TEST(ProcessIdentity, NamesOneProcess) {
   EXPECT_EQ(identify(pid).error().number(), ESRCH);
   EXPECT_FALSE(is_running({0, 0}));
   EXPECT_TRUE(wait_until_gone({0, 0}, 0));
+}
+
+TEST(ProcessIdentity, EndsWhenThawed) {
+  constexpr uint64_t kKill = 1U << (SIGKILL - 1U);
+  EXPECT_FALSE(ends_when_thawed({.state = 'D', .flags = 0x400000, .pending = 1U << (SIGTERM - 1U)}));
+  EXPECT_TRUE(ends_when_thawed({.state = 'D', .pending = kKill}));
+  EXPECT_TRUE(ends_when_thawed({.state = 'D', .flags = 0x4}));
+  EXPECT_TRUE(ends_when_thawed({.state = 'R'}));
+  EXPECT_TRUE(ends_when_thawed({.state = 'Z'}));
+}
+
+TEST(ProcessIdentity, PendingSignals) {
+  const pid_t pid = sleeper();
+  ASSERT_EQ(kill(pid, SIGSTOP), 0);
+  ASSERT_EQ(waitpid(pid, nullptr, WUNTRACED), pid);
+  EXPECT_EQ(read_process_stat(pid)->pending, 0U);
+  EXPECT_EQ(read_process_stat(pid)->flags & 0x4U, 0U);
+  // To the thread, which does not come to it.
+  ASSERT_EQ(syscall(SYS_tgkill, pid, pid, SIGUSR1), 0);
+  EXPECT_EQ(read_process_stat(pid)->pending, uint64_t{1} << (SIGUSR1 - 1U));
+  ASSERT_EQ(kill(pid, SIGKILL), 0);
+  ASSERT_EQ(waitpid(pid, nullptr, 0), pid);
 }
 
 TEST(ProcessIdentity, DescendantsAtAnyDepth) {
