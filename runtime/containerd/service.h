@@ -90,6 +90,8 @@ class Service {
   void process_ended(const ContainerPtr& container, TaskProcess& process, ProcessExit exit);
   void publish_exit(const ContainerPtr& container, TaskProcess& process);
   void end_logger(pid_t logger);
+  void end_execs(const ContainerPtr& container);
+  bool is_deleted(const ContainerPtr& container) const;
   // To be called whenever there is no container: there must be one soon.
   void end_unless_used();
 

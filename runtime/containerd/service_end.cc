@@ -190,6 +190,21 @@ void Service::end_logger(pid_t logger) {
   });
 }
 
+bool Service::is_deleted(const ContainerPtr& container) const {
+  const auto found = containers_.find(container->id);
+  return found == containers_.end() || found->second != container;
+}
+
+// Of a container that was never started, and has been deleted with what was executed in it.
+void Service::end_execs(const ContainerPtr& container) {
+  for (auto& [id, exec] : container->execs) {
+    if (exec.phase != Phase::running) continue;
+    owners_.erase(exec.pid);
+    exec.unpublished = ProcessExit{128 + SIGKILL, timestamp_now()};
+    publish_exit(container, exec);
+  }
+}
+
 void Service::remove_init(const Call& call, const ContainerPtr& container) {
   if (container->deleting) return call.responder.fail(Code::failed_precondition, "container is being deleted");
   container->deleting = true;
@@ -205,6 +220,7 @@ void Service::remove_init(const Call& call, const ContainerPtr& container) {
           // A container that was never started has been killed just now; its exit came before.
           const wire::DeleteResponse response = delete_response(container->init);
           end_logger(container->init.logger);
+          end_execs(container);
           owners_.erase(container->init.pid);
           containers_.erase(container->id);
           end_unless_used();

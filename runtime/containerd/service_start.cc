@@ -147,6 +147,7 @@ void Service::start_exec(const Call& call, const ContainerPtr& container, TaskPr
       [this, call, container, exec_id = process.exec_id](Outcome outcome) {
         TaskProcess* started_process = container->find(exec_id);
         if (started_process == nullptr) return;
+        if (is_deleted(container)) return call.responder.fail(Code::not_found, "container " + container->id + " was deleted");
         wire::Started started;
         if (outcome.ok()) {
           (void)started.ParseFromString(outcome.payload);

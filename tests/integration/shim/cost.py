@@ -25,7 +25,6 @@ from engine import IMAGE, RUNTIMES, Containerd, wait_for  # noqa: E402
 MEMORY_GOAL, TIME_GOAL = 1 / 3, 0.7
 POD = 5
 EXECS = 3
-WARM_UP = 20
 GROWTH_LIMIT = 256  # KiB
 SPEC = json.dumps({"user": {"uid": 0, "gid": 0}, "args": ["true"], "cwd": "/", "env": ["PATH=/bin"]}).encode()
 SPEC_TYPE = "types.containerd.io/opencontainers/runtime-spec/1/Process"
@@ -103,22 +102,23 @@ class Tasks:
 
 
 def growth(engine, task, count):
-    """What `count` execs add: descriptors of the shim, KiB of the shim, and of keeper and monitor."""
+    """What `count` execs add once the monitor's tables have their size: descriptors of the shim, KiB of the shim, and of keeper and monitor."""
     def look():
         time.sleep(2)
         shim = engine.shim_pid(task.name)
         beside = companions(engine, "litebox", task.name)
         return [len(os.listdir(f"/proc/{shim}/fd")), proportional(shim), sum(proportional(pid) for pid in beside)]
 
+    warm_up = max(20, count // 5)
     task.start()
-    for i in range(WARM_UP):
+    for i in range(warm_up):
         task.exec(f"first{i}")
     before = look()
     for i in range(count):
         task.exec(f"then{i}")
     after = look()
     task.end()
-    print(f"after {WARM_UP} execs and after {count} more: descriptors, KiB of the shim, KiB beside it: {before}, {after}", flush=True)
+    print(f"after {warm_up} execs and after {count} more: descriptors, KiB of the shim, KiB beside it: {before}, {after}", flush=True)
     return [now - then for then, now in zip(before, after)]
 
 
