@@ -361,12 +361,13 @@ Status ExecService::hand_over(const seccomp_notif& notification, const Caller& c
   launch.locked = locked ? 1 : 0;
   // A tracer is to see the calls that the program makes.
   if (native && !traced && texts_ != nullptr) {
-    LITEBOX_ASSIGN(launch.program_text,
-                   give_text(notification, rewritten(plan.program.get(), rewrite::Role::object, caller.monitor)));
-    if (plan.interpreter) {
-      LITEBOX_ASSIGN(launch.interpreter_text,
-                     give_text(notification, rewritten(plan.interpreter.get(), rewrite::Role::interpreter, caller.monitor)));
-    }
+    // One that has no room for another descriptor does without.
+    const auto text_of = [&](int file, rewrite::Role role) {
+      auto given = give_text(notification, rewritten(file, role, caller.monitor));
+      return given.ok() ? *given : abi::RewrittenText{};
+    };
+    launch.program_text = text_of(plan.program.get(), rewrite::Role::object);
+    if (plan.interpreter) launch.interpreter_text = text_of(plan.interpreter.get(), rewrite::Role::interpreter);
   }
   const std::string message = launch_message(plan, launch);
   if (message.size() > notification.data.args[1]) return Error(E2BIG);
