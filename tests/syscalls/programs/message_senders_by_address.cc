@@ -8,11 +8,11 @@ void senders() {
   const ucred self = {getpid(), getuid(), getgid()};
   const int unbound = socket(AF_UNIX, SOCK_DGRAM, 0);
   const int bound = socket(AF_UNIX, SOCK_DGRAM, 0);
-  TRY(bind_to(bound, abstract("senders-test")));
+  TRY(bind_to(bound, abstract("senders-by-address")));
   TRY(setsockopt(bound, SOL_SOCKET, SO_PASSCRED, &on, sizeof on));
-  TRY(send_as(unbound, self, abstract("senders-test")));
+  TRY(send_as(unbound, self, abstract("senders-by-address")));
   show_with_ids("named, to an address", receive(bound));
-  TRY(send_to(unbound, abstract("senders-test")));
+  TRY(send_to(unbound, abstract("senders-by-address")));
   show_with_ids("not named, to an address", receive(bound));
   for (const int fd : {unbound, bound}) close(fd);
 }
