@@ -147,7 +147,10 @@ void Service::start_exec(const Call& call, const ContainerPtr& container, TaskPr
       [this, call, container, exec_id = process.exec_id](Outcome outcome) {
         TaskProcess* started_process = container->find(exec_id);
         if (started_process == nullptr) return;
-        if (is_deleted(container)) return call.responder.fail(Code::not_found, "container " + container->id + " was deleted");
+        if (is_deleted(container)) {
+          call.responder.fail(Code::not_found, "container " + container->id + " was deleted");
+          return finish_resizes(*started_process);
+        }
         wire::Started started;
         if (outcome.ok()) {
           (void)started.ParseFromString(outcome.payload);
