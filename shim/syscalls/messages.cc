@@ -175,7 +175,7 @@ Reply sys_sendmsg(Call& call) {
   if (header.ok() && may_send_natively(call) && header->msg_name == nullptr) return Reply::proceed();
   LITEBOX_OR_REPLY(const Fd socket, call.file(call.integer(0)));
   LITEBOX_CHECK_REPLY(check_socket(socket.get()));
-  LITEBOX_CHECK_REPLY(header);
+  if (!header.ok()) return Reply::error(header.error());
   LITEBOX_OR_REPLY(const Message message, read_message(call, *header));
   return finish(call, send_message(call, socket.get(), message, call.integer(2)), call.integer(2));
 }
@@ -190,7 +190,7 @@ Reply sys_sendmmsg(Call& call) {
   if (read.ok() && may_send_natively(call) && !named) return Reply::proceed();
   LITEBOX_OR_REPLY(const Fd socket, call.file(call.integer(0)));
   LITEBOX_CHECK_REPLY(check_socket(socket.get()));
-  LITEBOX_CHECK_REPLY(read);
+  if (!read.ok()) return Reply::error(read.error());
   int64_t done = 0;
   for (mmsghdr& entry : headers) {
     const auto message = read_message(call, entry.msg_hdr);
