@@ -2,8 +2,8 @@
 //
 //   micro NAME [BATCHES]     NAME: one of the table below
 //
-// A static program, so that it runs alike in any tree. "/bin/true", "/etc/hostname", "/link" and the directory "/walk" must exist
-// there.
+// A static program, so that it runs alike in any tree. "/bin/true", "/etc/hostname", "/link" and the directory "/walk" must
+// exist there.
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
