@@ -145,7 +145,8 @@ Result<bool> Walk::hurry() {
     all = last;
     at = next;
   }
-  if (parts < 2) return false;
+  // What links have made longer than any path is looked up one by one.
+  if (parts < 2 || end - at_ >= PATH_MAX) return false;
   auto found = here_.node->lookup_path(subject_, rest_.substr(at_, end - at_));
   if (!found.ok() && found.error().number() != EXDEV) return std::move(found).error();
   if (!found.ok()) {

@@ -52,7 +52,7 @@ static void attempt(long number, long argument, volatile long* result) {
 }
 
 int main(void) {
-  volatile long* results = mmap(NULL, 2 * kEnd * sizeof *results, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  volatile long* results = mmap(NULL, sizeof *results * 2 * kEnd, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (results == MAP_FAILED) return 1;
   // Descriptor 0 is what many of them get.
   close(0);

@@ -212,10 +212,16 @@ TEST_P(ResolverTest, AnswersAsTheKernelDoesAtTheLimits) {
   for (int i = 2; i <= 42; ++i) {
     ASSERT_EQ(::symlink(("s" + std::to_string(i - 1)).c_str(), (root + "/s" + std::to_string(i)).c_str()), 0);
   }
+  // Loops whose text grows with every turn.
+  std::string dots;
+  while (dots.size() < 3000) dots += "./";
+  ASSERT_EQ(::symlink((dots + "grows").c_str(), (root + "/grows").c_str()), 0);
+  ASSERT_EQ(::symlink((dots + "a/lf").c_str(), (root + "/long").c_str()), 0);
   std::vector<Question> questions;
-  for (const char* name : {"s39",    "s40",        "s41",         "/s40",       "",       "/",       "//",     ".",
-                           "..",     "./",         "a/.",         "a/b/..",     "file/.", "file/..", "file/x", "none/..",
-                           "none/x", "d/secret/.", "d/secret/..", "ls/in/file", "a/lf",   "mnt/",    "mnt/."}) {
+  for (const char* name :
+       {"grows",   "./grows", "a/../grows", "long",        "./././long", "s39",  "s40",    "s41",    "/s40",    "",
+        "/",       "//",      ".",          "..",          "./",         "a/.",  "a/b/..", "file/.", "file/..", "file/x",
+        "none/..", "none/x",  "d/secret/.", "d/secret/..", "ls/in/file", "a/lf", "mnt/",   "mnt/."}) {
     questions.push_back({name});
     questions.push_back({name, false});
   }
