@@ -1,6 +1,7 @@
 #include "shim/rewrite/trampoline.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -292,6 +293,27 @@ void put_id_call(Code& code, uint64_t site_syscall, uint32_t number) {
   code.jump(site_syscall + kSyscall.size());
 }
 
+// clone3 of what shares memory, as on a kernel without it: C libraries ask for it by clone then, which is native, and the
+// monitor would say the same (shim/syscalls/clone3.cc). Only where the arguments lie on the stack can they be looked at here.
+void put_clone3_call(Code& code, uint64_t site_syscall) {
+  constexpr uint32_t kNearStackPointer = 0x10000;
+  code.put({0xeb, kMovSize + kMovSize});  // jmp over the way to the monitor
+  const uint64_t ask = put_ask(code, SYS_clone3, site_syscall);
+  code.put({0x48, 0x89, 0xf9});  // mov %rdi,%rcx
+  code.put({0x48, 0x29, 0xe1});  // sub %rsp,%rcx
+  code.put({0x48, 0x81, 0xf9});  // cmp $size,%rcx
+  code.put32(kNearStackPointer);
+  code.put({0x0f, 0x83});  // jae ask
+  code.relative(ask);
+  code.put({0x8b, 0x0f});  // mov (%rdi),%ecx
+  code.put({0x81, 0xe1});  // and $CLONE_VM,%ecx
+  code.put32(CLONE_VM);
+  code.if_zero_back_to(ask);
+  code.put({0x48, 0xc7, 0xc0});  // mov $-ENOSYS,%rax
+  code.put32(~static_cast<uint32_t>(ENOSYS) + 1);
+  code.jump(site_syscall + kSyscall.size());
+}
+
 // To the blob, with the address of the site's `syscall` in rcx.
 void put_blob_jump(Code& code, uint64_t entry, uint64_t syscall) {
   code.put({0x48, 0x8d, 0x0d});  // lea syscall(%rip),%rcx
@@ -305,7 +327,7 @@ void put_blob_jump(Code& code, uint64_t entry, uint64_t syscall) {
 
 bool has_trampoline(uint32_t number, Role role) {
   if (number == SYS_mmap) return role == Role::interpreter;
-  return marked_call(number).has_value() || is_status_call(number) || is_id_call(number);
+  return marked_call(number).has_value() || is_status_call(number) || is_id_call(number) || number == SYS_clone3;
 }
 
 uint64_t append_trampoline(std::vector<uint8_t>& code_bytes, uint64_t code_address, const SitePlace& site) {
@@ -320,6 +342,8 @@ uint64_t append_trampoline(std::vector<uint8_t>& code_bytes, uint64_t code_addre
     put_status_call(code, syscall, site.number);
   } else if (is_id_call(site.number)) {
     put_id_call(code, syscall, site.number);
+  } else if (site.number == SYS_clone3) {
+    put_clone3_call(code, syscall);
   } else {
     put_blob_jump(code, abi::kMapEntry, syscall);
   }
