@@ -129,12 +129,12 @@ HostMountInfo host_mount_info(int fd) {
 
 Result<HostMount> bind_source(const std::string& source, bool with_submounts, bool may_mount) {
   HostMount mount;
-  mount.submounts = with_submounts && has_mounts_below(source);
   if (may_mount) {
     const unsigned recursive = with_submounts ? AT_RECURSIVE : 0;
     mount.root.reset(sys_open_tree(AT_FDCWD, source.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive));
     if (mount.root) {
       mount.detached = true;
+      mount.submounts = with_submounts && has_mounts_below(source);
       return mount;
     }
     // A mount that may not be cloned (unbindable, not in this namespace) or a kernel without the call: the source itself.

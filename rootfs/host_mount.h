@@ -17,7 +17,7 @@ namespace litebox::rootfs {
 struct HostMount {
   Fd root;                 // O_PATH or what serves as it
   bool detached = false;   // a mount of its own
-  bool submounts = false;  // the host has others below it, which it shows as well
+  bool submounts = false;  // of a detached one: the host has others below it, which it shows as well
 };
 
 // What /proc/self/mountinfo says of the mount that a file is on, for what the container's mountinfo shows.

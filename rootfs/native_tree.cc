@@ -9,14 +9,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
-#include <fstream>
-#include <sstream>
 
 #include "rootfs/host_mount.h"
 #include "rootfs/host_node.h"
-#include "rootfs/tree_builder.h"
-#include "rootfs/tree_path.h"
 
 namespace litebox::rootfs {
 namespace {
@@ -57,12 +52,6 @@ Status set_flags(int mount, const MountFlags& flags) {
   return {};
 }
 
-// Whether the host has mounts below the directory, which a clone of its mount alone does not show.
-bool has_submounts(const Mount& mount) {
-  const auto* root = dynamic_cast<const HostNode*>(mount.root.get());
-  return root != nullptr && root->file_system()->shows_submounts();
-}
-
 // Of the host's file systems those whose files are about processes or the machine, whoever has mounted them where.
 bool is_about_host(int fd) {
   struct statfs status {};
@@ -72,10 +61,11 @@ bool is_about_host(int fd) {
          type == DEVPTS_SUPER_MAGIC;
 }
 
+// Not where the host has mounts below the root: a clone of its mount alone does not show them.
 bool is_shown_natively(const Mount& mount) {
   const auto* root = dynamic_cast<const HostNode*>(mount.root.get());
   if (root == nullptr || !root->file_system()->private_mount() || root->file_system()->ids() != nullptr) return false;
-  return !has_submounts(mount) && !is_about_host(root->host_fd());
+  return !root->file_system()->shows_submounts() && !is_about_host(root->host_fd());
 }
 
 }  // namespace

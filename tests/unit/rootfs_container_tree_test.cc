@@ -21,16 +21,6 @@ std::string read_text(const std::string& path) {
   return text.str();
 }
 
-oci::Mount entry(const std::string& destination, const std::string& type, const std::string& source,
-                 std::vector<std::string> options) {
-  oci::Mount mount;
-  mount.destination = destination;
-  mount.type = type;
-  mount.source = source;
-  mount.options = std::move(options);
-  return mount;
-}
-
 // A bundle with a small root, and what config.json says of it. Made and used by the user that a test runs as.
 class Bundle {
  public:

@@ -16,16 +16,6 @@
 namespace litebox::rootfs {
 namespace {
 
-oci::Mount entry(const std::string& destination, const std::string& type, const std::string& source,
-                 std::vector<std::string> options) {
-  oci::Mount mount;
-  mount.destination = destination;
-  mount.type = type;
-  mount.source = source;
-  mount.options = std::move(options);
-  return mount;
-}
-
 class NativeTreeTest : public ::testing::Test {
  protected:
   void SetUp() override {
