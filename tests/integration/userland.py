@@ -144,16 +144,19 @@ opendir my $d, "/usr/bin"; my @n = grep { /^perl$/ } readdir $d; print "@n\n";
 print join(",", map { $_ * 2 } 1 .. 5), "\n"; local $| = 1; print `echo back`; pipe my $r, my $w; print $w "x\n"; close $w; print <$r>;
 """
 
-# Every column that does not tell the time; ids by the order of their appearance, since inside they are the host's.
+# Every column that does not tell the time; ids by the order of their appearance, since inside they are the host's. ps
+# writes into a file: which programs of a pipeline it sees beside itself is chance.
 PS = r"""
 sleep 30 & sleep 31 | sleep 32 & setsid sleep 33 &
 cd /; while [ "$(pgrep -c sleep)" -lt 4 ]; do sleep 0.05; done
-ps -ef | sed 1d | grep -v 'sleep 0.05' | awk '{ print $1, $6, $8, $9, $10 }' | sort
-ps -e -o pid,ppid,pgid,sid,tty,stat,user,nlwp,comm,args | sed 1d | grep 'sleep 3' | grep -v grep |
+ps -ef > /tmp/processes
+sed 1d /tmp/processes | grep -v 'sleep 0.05' | awk '{ print $1, $6, $8, $9, $10 }' | sort
+ps -e -o pid,ppid,pgid,sid,tty,stat,user,nlwp,comm,args > /tmp/processes
+sed 1d /tmp/processes | grep 'sleep 3' |
   awk 'function id(p) { if (!(p in seen)) seen[p] = ++n; return seen[p] }
        { print id($2), id($1), id($3), id($4), $5, $6, $7, $8, $9, $10, $11 }'
 ps -p 1 -o pid=,pgid=,sid=,comm= | awk '{ print $1, $2, $3, $4 }'
-kill $(pgrep sleep); wait
+kill $(pgrep sleep); wait; rm /tmp/processes
 """
 NODE = """
 const fs = require('fs'), { execSync, spawnSync, fork } = require('child_process'), net = require('net'), os = require('os');
