@@ -17,6 +17,7 @@
 #include "rootfs/id_maps.h"
 #include "rootfs/tree.h"
 #include "rootfs/view.h"
+#include "shim/kernel/loopback.h"
 #include "shim/kernel/process_state.h"
 #include "shim/kernel/shared_names.h"
 #include "shim/kernel/shared_processes.h"
@@ -31,6 +32,7 @@ struct Mode {
   bool mapped_ids = false;          // of a user namespace, or of idmapped mounts (rootfs/id_maps.h)
   bool own_network = false;         // the subtree has a network namespace of its own
   bool host_network = false;        // AF_INET and the like are the host's
+  bool own_loopback = false;        // neither, but loopback addresses of its own (loopback.h)
   bool confined_root = false;       // guests are chroot'ed into an empty directory: native path lookups find nothing
   bool speaks_for_guests = false;   // the monitor may give the host's kernel the ids of any guest in place of its own
   bool signal_scope = false;        // Landlock keeps signals and abstract sockets inside the container
@@ -45,6 +47,12 @@ class World final : public rootfs::ContainerView {
   const Mode& mode() const { return mode_; }
   // Decided when the tree is there; before guests run.
   void confine_to_tree() { mode_.confined_tree = true; }
+  // Where there is no network otherwise; before guests run.
+  void set_loopback(std::unique_ptr<Loopback> loopback) {
+    loopback_ = std::move(loopback);
+    mode_.own_loopback = loopback_ != nullptr;
+  }
+  Loopback* loopback() const { return loopback_.get(); }  // null for none
   void set_tree(std::shared_ptr<rootfs::Tree> tree) { tree_ = std::move(tree); }
 
   // The maps of the container's user namespace, where the files' ids are the host's.
@@ -132,6 +140,7 @@ class World final : public rootfs::ContainerView {
   std::shared_ptr<const rootfs::IdMaps> id_maps_;
   const oci::Config& config_;
   Mode mode_;
+  std::unique_ptr<Loopback> loopback_;
   std::shared_ptr<rootfs::Tree> tree_;
   std::atomic<HostPid> init_{};
   std::atomic<HostPid> own_init_{};

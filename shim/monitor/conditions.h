@@ -11,6 +11,7 @@ inline table::Conditions conditions_of(const kernel::Mode& mode) {
   conditions.translated_ids = mode.recorded_ownership || mode.mapped_ids;
   conditions.own_network = mode.own_network;
   conditions.host_network = mode.host_network;
+  conditions.own_loopback = mode.own_loopback;
   conditions.confined_root = mode.confined_root;
   conditions.signal_scope = mode.signal_scope;
   conditions.confined_tree = mode.confined_tree;

@@ -187,8 +187,20 @@ class Container {
       LITEBOX_ASSIGN(first_pidfd_, kernel::open_pidfd(world_.init()));
     }
     world_.set_control_groups(setup_.cgroup_of_controllers);
+    claim_loopback();
     if (setup_.owns_abstract_names) kernel::UnixNames::of_this_container().share_abstract_names();
     return {};
+  }
+
+  // Without one the container has AF_UNIX alone.
+  void claim_loopback() {
+    if (mode_.own_network || mode_.host_network) return;
+    auto loopback = kernel::Loopback::claim();
+    if (loopback.ok()) {
+      world_.set_loopback(std::move(loopback).value());
+    } else {
+      log::debug("network: no loopback: " + loopback.error().message());
+    }
   }
 
   Status build_tree() {

@@ -10,6 +10,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "shim/syscalls/internet_address.h"
 #include "shim/table/handlers.h"
 
 namespace litebox::syscalls {
@@ -111,6 +112,12 @@ bool is_datagram(int socket) {
   return getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_DGRAM;
 }
 
+// A connection's data goes to its other end whatever address is given, unless it is to be opened now.
+Result<SocketAddress> internet_receiver(kernel::Loopback& loopback, int socket, const SocketAddress& address, int flags) {
+  if (address.empty() || (!is_datagram(socket) && (flags & MSG_FASTOPEN) == 0)) return SocketAddress();
+  return internet_destination(loopback, socket, address, false);
+}
+
 // Whether a header's control messages name a sender. What cannot be read names none: the kernel will say why.
 bool has_credentials(const Call& call, const msghdr& message) {
   std::string control(std::min<size_t>(message.msg_controllen, kMostControl), '\0');
@@ -195,8 +202,13 @@ Result<int64_t> send_message(const Call& call, int socket, const Message& messag
   } else {
     destination.address = message.address;
   }
-  if (domain != AF_UNIX && !call.world.mode().own_network && !call.world.mode().host_network) return Error(ENETUNREACH);
   std::string control = message.control;
+  if (kernel::Loopback* const loopback = loopback_of(call, domain)) {
+    LITEBOX_ASSIGN(destination.address, internet_receiver(*loopback, socket, message.address, flags));
+    LITEBOX_ASSIGN(control, internet_control(control));
+  } else if (domain != AF_UNIX && !call.world.mode().own_network && !call.world.mode().host_network) {
+    return Error(ENETUNREACH);
+  }
   if (domain == AF_UNIX && call.world.mode().speaks_for_guests && !message.tells_sender) tell_sender(call, control);
   return wait_for(call, [&]() -> int64_t {
     iovec vector = {const_cast<char*>(message.data.data()), message.data.size()};

@@ -1,7 +1,7 @@
-// recvmsg(2), recvmmsg(2) where the kernel's ids are not the container's: who has sent a message (SCM_CREDENTIALS) is
-// translated in the control messages that the caller has received, natively.
+// recvmsg(2), recvmmsg(2), recvfrom(2) where the kernel's ids or addresses are not the container's: who has sent a message
+// (SCM_CREDENTIALS, msg_name, IP_PKTINFO) is translated in what the caller has received, natively.
 #include <sys/socket.h>
-#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,9 +9,13 @@
 #include <cstddef>
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "shim/syscalls/call.h"
+#include "shim/syscalls/internet_address.h"
 #include "shim/syscalls/socket_address.h"
 #include "shim/syscalls/targets.h"
 #include "shim/table/handlers.h"
@@ -21,6 +25,8 @@ namespace {
 
 constexpr uid_t kOverflowId = 65534;
 constexpr size_t kMostControl = 64U << 10U;
+constexpr size_t kMostMessages = UIO_MAXIOV;
+constexpr size_t kMostData = 32U << 20U;
 // In a register that these calls do not look at, of a call that the caller is made to do. Whoever puts it there receives
 // untranslated.
 constexpr size_t kMarked = 5;
@@ -55,12 +61,23 @@ void translate(const kernel::World& world, char* data, size_t size) {
   std::memcpy(data, &sender, size);
 }
 
-void translate_received(const kernel::World& world, const kernel::GuestMemory& memory, GuestAddress header_address) {
-  const auto message = memory.read_value<msghdr>(header_address);
+// A message that has been received into the caller's memory.
+struct Received {
+  GuestAddress header;    // its msghdr
+  size_t name_room = 0;   // of the buffer for the sender's address, which the kernel has put the address's length in place of
+};
+
+std::string read_control(const kernel::GuestMemory& memory, const msghdr& message) {
+  std::string control(std::min<size_t>(message.msg_controllen, kMostControl), '\0');
+  const GuestAddress address(reinterpret_cast<uint64_t>(message.msg_control));
+  return memory.read(address, control.data(), control.size()).ok() ? control : std::string();
+}
+
+void translate_credentials(const kernel::World& world, const kernel::GuestMemory& memory, const Received& received) {
+  const auto message = memory.read_value<msghdr>(received.header);
   if (!message.ok() || message->msg_controllen < sizeof(cmsghdr)) return;
   const GuestAddress address(reinterpret_cast<uint64_t>(message->msg_control));
-  std::string control(std::min<size_t>(message->msg_controllen, kMostControl), '\0');
-  if (!memory.read(address, control.data(), control.size()).ok()) return;
+  std::string control = read_control(memory, *message);
   size_t at = 0;
   while (at + sizeof(cmsghdr) <= control.size()) {
     cmsghdr header = {};
@@ -75,33 +92,98 @@ void translate_received(const kernel::World& world, const kernel::GuestMemory& m
   }
 }
 
-// The call itself is harmless: a held socket. `translated` is told its result.
-Reply receive(const Call& call, const std::function<void(int64_t)>& translated) {
+void translate_addresses(const kernel::Loopback& loopback, int socket, const kernel::GuestMemory& memory,
+                         const Received& received) {
+  const auto message = memory.read_value<msghdr>(received.header);
+  if (!message.ok()) return;
+  const size_t size = std::min<size_t>({message->msg_namelen, received.name_room, sizeof(sockaddr_storage)});
+  if (message->msg_name != nullptr && size > 0) {
+    const GuestAddress address(reinterpret_cast<uint64_t>(message->msg_name));
+    SocketAddress name(size, '\0');
+    if (!memory.read(address, name.data(), size).ok()) return;
+    name = internet_sender(loopback, socket, name);
+    (void)memory.write(address, name.data(), std::min(size, name.size()));
+  }
+  if (message->msg_controllen < sizeof(cmsghdr)) return;
+  std::string control = read_control(memory, *message);
+  translate_packet_information(loopback, socket, control);
+  (void)memory.write(GuestAddress(reinterpret_cast<uint64_t>(message->msg_control)), control.data(), control.size());
+}
+
+// What is to be done with messages that a socket has received; null for nothing.
+std::function<void(const Received&)> translation(const Call& call, Fd socket) {
+  const int domain = domain_of(socket.get());
+  if (const kernel::Loopback* const loopback = loopback_of(call, domain)) {
+    const auto shared = std::make_shared<Fd>(std::move(socket));
+    return [loopback, shared, memory = call.memory](const Received& received) {
+      translate_addresses(*loopback, shared->get(), memory, received);
+    };
+  }
+  if (domain != AF_UNIX || !option(socket.get(), SO_PASSCRED)) return nullptr;
+  return [&world = call.world, memory = call.memory](const Received& received) {
+    translate_credentials(world, memory, received);
+  };
+}
+
+// The call itself is harmless: a held socket. `count` tells how many of the messages have been received, from the result.
+Reply receive(const Call& call, std::vector<Received> messages, size_t (*count)(int64_t)) {
   if (call.raw(kMarked) == kMark) return Reply::proceed();
-  const auto socket = call.file(call.integer(0));
-  if (!socket.ok() || domain_of(socket->get()) != AF_UNIX || !option(socket->get(), SO_PASSCRED)) return Reply::proceed();
+  auto socket = call.file(call.integer(0));
+  if (!socket.ok()) return Reply::proceed();
+  const auto translate_one = translation(call, std::move(socket).value());
+  if (!translate_one) return Reply::proceed();
+  for (Received& received : messages) {
+    const auto header = call.memory.read_value<msghdr>(received.header);
+    if (header.ok()) received.name_room = header->msg_namelen;
+  }
   std::array<uint64_t, 6> arguments = call.arguments;
   arguments[kMarked] = kMark;
-  return Reply::in_guest(Reply::InGuest{call.number, {arguments}, Fd(), 0, [translated](int64_t result) {
-                                          if (result >= 0) translated(result);
-                                          return result;
-                                        }});
+  Reply::InGuest calls{call.number, {arguments}};
+  calls.finish = [translate_one, count, messages = std::move(messages)](int64_t result) {
+    const size_t arrived = result < 0 ? 0 : std::min(count(result), messages.size());
+    for (size_t i = 0; i < arrived; ++i) translate_one(messages[i]);
+    return result;
+  };
+  return Reply::in_guest(std::move(calls));
 }
 
 }  // namespace
 
 Reply sys_recvmsg(Call& call) {
-  return receive(call, [&world = call.world, memory = call.memory, header = call.address(1)](int64_t /*size*/) {
-    translate_received(world, memory, header);
-  });
+  return receive(call, {{call.address(1)}}, [](int64_t /*size*/) -> size_t { return 1; });
 }
 
 Reply sys_recvmmsg(Call& call) {
-  return receive(call, [&world = call.world, memory = call.memory, headers = call.address(1)](int64_t count) {
-    for (int64_t i = 0; i < count; ++i) {
-      translate_received(world, memory, headers + static_cast<uint64_t>(i) * sizeof(mmsghdr) + offsetof(mmsghdr, msg_hdr));
-    }
-  });
+  std::vector<Received> messages;
+  for (size_t i = 0; i < std::min<size_t>(call.flags(2), kMostMessages); ++i) {
+    messages.push_back({call.address(1) + i * sizeof(mmsghdr) + offsetof(mmsghdr, msg_hdr)});
+  }
+  return receive(call, std::move(messages), [](int64_t received) { return static_cast<size_t>(received); });
+}
+
+// recvfrom(2) of the container's own loopback, whose senders are told by other addresses than the kernel's: it has no register
+// left for a mark, so the monitor receives.
+Reply sys_recvfrom(Call& call) {
+  LITEBOX_OR_REPLY(const Fd socket, call.file(call.integer(0)));
+  const int domain = domain_of(socket.get());
+  if (domain < 0) return Reply::error(-domain);
+  const kernel::Loopback* const loopback = loopback_of(call, domain);
+  if (loopback == nullptr) return Reply::proceed();
+  std::string data(std::min<size_t>(call.raw(2), kMostData), '\0');
+  sockaddr_storage sender = {};
+  socklen_t length = 0;
+  LITEBOX_OR_REPLY(const int64_t size, wait_for(call, [&]() -> int64_t {
+                     length = sizeof sender;
+                     const ssize_t received = recvfrom(socket.get(), data.data(), data.size(), call.integer(3),
+                                                       reinterpret_cast<sockaddr*>(&sender), &length);
+                     return received < 0 ? -errno : received;
+                   }));
+  if (size < 0) return Reply::value(size);
+  LITEBOX_CHECK_REPLY(call.memory.write(call.address(1), data.data(), std::min(static_cast<size_t>(size), data.size())));
+  const SocketAddress outside(reinterpret_cast<const char*>(&sender), std::min<size_t>(length, sizeof sender));
+  LITEBOX_CHECK_REPLY(
+      write_address(call, internet_sender(*loopback, socket.get(), outside), call.address(4), call.address(5)));
+  return Reply::value(size);
 }
 
 }  // namespace litebox::syscalls

@@ -7,6 +7,7 @@
 
 #include "shim/kernel/pending_signals.h"
 #include "shim/kernel/unix_names.h"
+#include "shim/syscalls/internet_address.h"
 
 namespace litebox::syscalls {
 
@@ -43,14 +44,16 @@ Status write_address(const Call& call, const SocketAddress& address, GuestAddres
   return call.memory.write_value(length, static_cast<int>(address.size()));
 }
 
-Result<SocketAddress> name_of(int socket, int (*query)(int, sockaddr*, socklen_t*)) {
+Result<SocketAddress> name_of(const Call& call, int socket, int (*query)(int, sockaddr*, socklen_t*)) {
+  const int domain = domain_of(socket);
+  if (const kernel::Loopback* const loopback = loopback_of(call, domain)) {
+    LITEBOX_ASSIGN(const kernel::Endpoint name,
+                   query == getpeername ? loopback->peer_name(socket) : loopback->local_name(socket));
+    return kernel::socket_address_of(domain, name);
+  }
   sockaddr_storage storage = {};
   socklen_t length = sizeof storage;
   if (query(socket, reinterpret_cast<sockaddr*>(&storage), &length) != 0) return last_error();
-  return told_address(storage, length);
-}
-
-SocketAddress told_address(const sockaddr_storage& storage, socklen_t length) {
   return address_inside({reinterpret_cast<const char*>(&storage), std::min<size_t>(length, sizeof storage)});
 }
 

@@ -30,10 +30,8 @@ Result<SocketAddress> read_address(const Call& call, GuestAddress address, int l
 Status write_address(const Call& call, const SocketAddress& address, GuestAddress into, GuestAddress length);
 
 // The address that an fd reports, by getsockname(2) or getpeername(2), as the guest may see it.
-Result<SocketAddress> name_of(int socket, int (*query)(int, sockaddr*, socklen_t*));
-// The same of an address that a call has stored.
-SocketAddress told_address(const sockaddr_storage& storage, socklen_t length);
-// What a guest sees of an address that the kernel reports.
+Result<SocketAddress> name_of(const Call& call, int socket, int (*query)(int, sockaddr*, socklen_t*));
+// What a guest sees of an AF_UNIX address that the kernel reports; others stay as they are.
 SocketAddress address_inside(const SocketAddress& address);
 
 // An address to connect or send to, as the kernel is to be told. `holder` keeps alive what the address leads through.

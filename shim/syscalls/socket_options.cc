@@ -9,6 +9,7 @@
 
 #include "shim/kernel/unix_peers.h"
 #include "shim/syscalls/call.h"
+#include "shim/syscalls/internet_address.h"
 #include "shim/syscalls/socket_address.h"
 #include "shim/syscalls/targets.h"
 #include "shim/table/handlers.h"
@@ -69,10 +70,29 @@ Reply peer_groups(const Call& call, int socket) {
 }
 
 Reply peer_name(const Call& call, int socket) {
-  LITEBOX_OR_REPLY(const SocketAddress address, name_of(socket, getpeername));
+  LITEBOX_OR_REPLY(const SocketAddress address, name_of(call, socket, getpeername));
   LITEBOX_OR_REPLY(const int room, call.memory.read_value<int>(call.address(4)));
   if (room < 0 || address.size() < static_cast<size_t>(room)) return Reply::error(EINVAL);
   return write_option(call, address.data(), address.size());
+}
+
+// The kernel knows of none: the sockets of the container's own loopback carry IPv4-mapped addresses outside.
+Reply only_ipv6(const Call& call, int socket, int domain) {
+  const kernel::Loopback* const loopback = loopback_of(call, domain);
+  if (loopback == nullptr || domain != AF_INET6) return Reply::error(domain == AF_UNIX ? EOPNOTSUPP : ENOPROTOOPT);
+  const int value = loopback->only_ipv6(socket) ? 1 : 0;
+  return write_option(call, &value, sizeof value);
+}
+
+Reply set_only_ipv6(const Call& call, kernel::Loopback& loopback, int socket) {
+  if (call.integer(4) < static_cast<int>(sizeof(int))) return Reply::error(EINVAL);
+  LITEBOX_OR_REPLY(const int value, call.memory.read_value<int>(call.address(3)));
+  return Reply::from(loopback.set_only_ipv6(socket, value != 0));
+}
+
+bool names_group(int level, int option) {
+  return (level == SOL_IP && option >= IP_MULTICAST_IF && option <= MCAST_MSFILTER) ||
+         (level == SOL_IPV6 && option >= IPV6_MULTICAST_IF && option <= MCAST_MSFILTER);
 }
 
 }  // namespace
@@ -81,6 +101,7 @@ Reply sys_getsockopt(Call& call) {
   LITEBOX_OR_REPLY(const Fd socket, call.file(call.integer(0)));
   const int domain = domain_of(socket.get());
   if (domain < 0) return Reply::error(-domain);
+  if (call.integer(1) == SOL_IPV6) return only_ipv6(call, socket.get(), domain);
   switch (call.integer(2)) {
     case SO_PEERCRED: {
       LITEBOX_OR_REPLY(const ucred credentials, peer_credentials(call, socket.get()));
@@ -95,11 +116,18 @@ Reply sys_getsockopt(Call& call) {
   }
 }
 
-// Without a network: the only sockets are AF_UNIX's, which have no options of a protocol.
+// Without a network: AF_UNIX sockets have no options of a protocol; those of the container's own loopback have no groups and
+// no interfaces to name, and what the table does not let through is as if it was not built in.
 Reply sys_setsockopt(Call& call) {
   LITEBOX_OR_REPLY(const Fd socket, call.file(call.integer(0)));
   const int domain = domain_of(socket.get());
-  return Reply::error(domain < 0 ? -domain : EOPNOTSUPP);
+  if (domain < 0) return Reply::error(-domain);
+  kernel::Loopback* const loopback = loopback_of(call, domain);
+  if (loopback == nullptr) return Reply::error(EOPNOTSUPP);
+  const int level = call.integer(1);
+  const int option = call.integer(2);
+  if (domain == AF_INET6 && level == SOL_IPV6 && option == IPV6_V6ONLY) return set_only_ipv6(call, *loopback, socket.get());
+  return Reply::error(names_group(level, option) ? ENODEV : ENOPROTOOPT);
 }
 
 }  // namespace litebox::syscalls

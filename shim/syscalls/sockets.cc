@@ -6,12 +6,14 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "shim/kernel/scoped_capabilities.h"
 #include "shim/kernel/scoped_user.h"
 #include "shim/kernel/unix_peers.h"
 #include "shim/syscalls/call.h"
+#include "shim/syscalls/internet_address.h"
 #include "shim/syscalls/socket_address.h"
 #include "shim/table/handlers.h"
 
@@ -20,20 +22,33 @@ namespace {
 
 bool has_network(const Call& call) { return call.world.mode().own_network || call.world.mode().host_network; }
 
+bool is_own_peer(const kernel::Loopback& loopback, const sockaddr_storage& peer, socklen_t length) {
+  const auto endpoint = kernel::endpoint_in({reinterpret_cast<const char*>(&peer), std::min<size_t>(length, sizeof peer)});
+  return endpoint && loopback.is_own(*endpoint);
+}
+
 // The peer's address is what accept(2) itself tells: a connection that was reset while it waited still has one.
 Reply accept_from(const Call& call, int flags) {
   LITEBOX_OR_REPLY(const Fd listener, call.file(call.integer(0)));
   sockaddr_storage peer = {};
   socklen_t length = sizeof peer;
   if ((flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) != 0) return Reply::error(EINVAL);
+  const kernel::Loopback* const loopback = loopback_of(call, domain_of(listener.get()));
   LITEBOX_OR_REPLY(const int64_t accepted, wait_for(call, [&]() -> int64_t {
-                     length = sizeof peer;
-                     const int fd = accept4(listener.get(), reinterpret_cast<sockaddr*>(&peer), &length, flags | SOCK_CLOEXEC);
-                     return fd < 0 ? -errno : fd;
+                     while (true) {
+                       length = sizeof peer;
+                       Fd fd(accept4(listener.get(), reinterpret_cast<sockaddr*>(&peer), &length, flags | SOCK_CLOEXEC));
+                       if (!fd) return -errno;
+                       // Whoever connects from outside is not of the container's network.
+                       if (loopback == nullptr || is_own_peer(*loopback, peer, length)) return fd.release();
+                     }
                    }));
   Fd connection(static_cast<int>(accepted));
   if (!call.address(1).null()) {
-    LITEBOX_CHECK_REPLY(write_address(call, told_address(peer, length), call.address(1), call.address(2)));
+    const SocketAddress outside(reinterpret_cast<const char*>(&peer), std::min<size_t>(length, sizeof peer));
+    const SocketAddress inside =
+        loopback == nullptr ? address_inside(outside) : internet_sender(*loopback, connection.get(), outside);
+    LITEBOX_CHECK_REPLY(write_address(call, inside, call.address(1), call.address(2)));
   }
   return Reply::fd(std::move(connection), (flags & SOCK_CLOEXEC) != 0);
 }
@@ -59,7 +74,7 @@ Reply connect_unix(const Call& call, int socket, const Destination& destination)
 
 Reply tell_name(const Call& call, int (*query)(int, sockaddr*, socklen_t*)) {
   LITEBOX_OR_REPLY(const Fd socket, call.file(call.integer(0)));
-  LITEBOX_OR_REPLY(const SocketAddress address, name_of(socket.get(), query));
+  LITEBOX_OR_REPLY(const SocketAddress address, name_of(call, socket.get(), query));
   return Reply::from(write_address(call, address, call.address(1), call.address(2)));
 }
 
@@ -67,8 +82,12 @@ Reply tell_name(const Call& call, int (*query)(int, sockaddr*, socklen_t*)) {
 
 // What comes here: raw sockets, which need a virtual capability, and the families of a network that is not there.
 Reply sys_socket(Call& call) {
-  if (!has_network(call)) return Reply::error(EAFNOSUPPORT);
   const int type = call.integer(1);
+  if (kernel::Loopback* const loopback = loopback_of(call, call.integer(0))) {
+    LITEBOX_OR_REPLY(Fd created, loopback->make_socket(call.integer(0), type, call.integer(2)));
+    return Reply::fd(std::move(created), (type & SOCK_CLOEXEC) != 0);
+  }
+  if (!has_network(call)) return Reply::error(EAFNOSUPPORT);
   if (!call.credentials().has(CAP_NET_RAW)) return Reply::error(EPERM);
   const kernel::ScopedCapabilities scope(call.credentials());
   Fd created(socket(call.integer(0), type | SOCK_CLOEXEC, call.integer(2)));
@@ -84,6 +103,9 @@ Reply sys_bind(Call& call) {
   if (domain == AF_UNIX) {
     if (family_of(address) != AF_UNIX) return Reply::error(EINVAL);
     return Reply::from(bind_unix(call, socket.get(), address));
+  }
+  if (kernel::Loopback* const loopback = loopback_of(call, domain)) {
+    return Reply::from(bind_internet(call, *loopback, socket.get(), address));
   }
   if (!has_network(call)) return Reply::error(EADDRNOTAVAIL);
   const kernel::ScopedCapabilities scope(call.credentials());
@@ -101,16 +123,25 @@ Reply sys_connect(Call& call) {
     LITEBOX_OR_REPLY(const Destination destination, destination_outside(call, address));
     return connect_unix(call, socket.get(), destination);
   }
-  if (!has_network(call)) return Reply::error(ENETUNREACH);
-  LITEBOX_OR_REPLY(const int64_t result, wait_for(call, [&] { return connect_to(socket.get(), address); }));
+  SocketAddress outside = address;
+  if (kernel::Loopback* const loopback = loopback_of(call, domain)) {
+    LITEBOX_OR_REPLY(outside, internet_destination(*loopback, socket.get(), address, true));
+  } else if (!has_network(call)) {
+    return Reply::error(ENETUNREACH);
+  }
+  LITEBOX_OR_REPLY(const int64_t result, wait_for(call, [&] { return connect_to(socket.get(), outside); }));
   return Reply::value(result);
 }
 
-// Only without a network: a socket of the host's families does not get this far, so this is AF_UNIX's.
+// Only without a network: AF_UNIX's, and those of the container's own loopback.
 Reply sys_listen(Call& call) {
   LITEBOX_OR_REPLY(const Fd socket, call.file(call.integer(0)));
   const int domain = domain_of(socket.get());
   if (domain < 0) return Reply::error(-domain);
+  if (kernel::Loopback* const loopback = loopback_of(call, domain)) {
+    LITEBOX_CHECK_REPLY(loopback->bind_to_any_port(socket.get()));
+    return Reply::proceed();
+  }
   // Natively, so that peers see the caller's own id (SO_PEERCRED).
   return domain == AF_UNIX ? Reply::proceed() : Reply::error(EADDRNOTAVAIL);
 }

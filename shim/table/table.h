@@ -17,6 +17,7 @@ struct Conditions {
   bool translated_ids = false;
   bool own_network = false;
   bool host_network = false;
+  bool own_loopback = false;
   bool confined_root = false;
   bool signal_scope = false;
   bool confined_tree = false;
@@ -24,9 +25,9 @@ struct Conditions {
 
 // X(name): every condition, in the order of its bit.
 #define LITEBOX_TABLE_CONDITIONS(X) \
-  X(translated_ids) X(own_network) X(host_network) X(confined_root) X(signal_scope) X(confined_tree)
+  X(translated_ids) X(own_network) X(host_network) X(own_loopback) X(confined_root) X(signal_scope) X(confined_tree)
 
-constexpr size_t kConditionCount = 6;
+constexpr size_t kConditionCount = 7;
 
 // A set of conditions as bits, for the generated data.
 using ConditionBits = uint8_t;
