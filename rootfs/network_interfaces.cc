@@ -131,12 +131,12 @@ NodePtr make_interface(SyntheticAttributes attributes, const std::string& name) 
 
 class InterfaceDirectory final : public SyntheticDirectory {
  public:
-  InterfaceDirectory(SyntheticAttributes attributes, InterfaceEntries entries)
-      : SyntheticDirectory(std::move(attributes)), entries_(entries) {}
+  InterfaceDirectory(SyntheticAttributes attributes, InterfaceEntries entries, Interfaces which)
+      : SyntheticDirectory(std::move(attributes)), entries_(entries), which_(which) {}
 
  protected:
   Result<NodePtr> find_dynamic(const Subject& /*subject*/, const std::string& name) override {
-    if (!Interface(name).ask(SIOCGIFINDEX).ok()) return NodePtr();
+    if (!is_shown(name) || !Interface(name).ask(SIOCGIFINDEX).ok()) return NodePtr();
     if (entries_ == InterfaceEntries::directories) return make_interface(child_attributes(name, S_IFDIR | 0755), name);
     auto target = [name](const Subject& /*subject*/) -> Result<std::string> { return "../../devices/virtual/net/" + name; };
     return NodePtr(std::make_shared<SyntheticSymlink>(child_attributes(name, S_IFLNK | 0777), std::move(target)));
@@ -148,6 +148,7 @@ class InterfaceDirectory final : public SyntheticDirectory {
     if (all == nullptr) return last_error();
     const unsigned char entry_type = entries_ == InterfaceEntries::links ? DT_LNK : DT_DIR;
     for (const struct if_nameindex* each = all; each->if_name != nullptr; ++each) {
+      if (!is_shown(each->if_name)) continue;
       entries.push_back({0, kFirstDynamicOffset + each->if_index, entry_type, each->if_name});
     }
     ::if_freenameindex(all);
@@ -155,13 +156,16 @@ class InterfaceDirectory final : public SyntheticDirectory {
   }
 
  private:
+  bool is_shown(std::string_view name) const { return which_ == Interfaces::all || name == "lo"; }
+
   InterfaceEntries entries_;
+  Interfaces which_;
 };
 
 }  // namespace
 
-NodePtr make_interface_directory(SyntheticAttributes attributes, InterfaceEntries entries) {
-  return std::make_shared<InterfaceDirectory>(std::move(attributes), entries);
+NodePtr make_interface_directory(SyntheticAttributes attributes, InterfaceEntries entries, Interfaces which) {
+  return std::make_shared<InterfaceDirectory>(std::move(attributes), entries, which);
 }
 
 }  // namespace litebox::rootfs

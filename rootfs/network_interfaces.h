@@ -1,5 +1,5 @@
 // /sys/class/net and /sys/devices/virtual/net: the interfaces of the network that litebox's own process is in, which is the
-// container's.
+// container's; of the host's, where the container has but a loopback of its own, that one.
 #pragma once
 
 #include "rootfs/synthetic.h"
@@ -11,6 +11,8 @@ enum class InterfaceEntries {
   links,        // to those directories, as in /sys/class/net
 };
 
-NodePtr make_interface_directory(SyntheticAttributes attributes, InterfaceEntries entries);
+enum class Interfaces { all, loopback };
+
+NodePtr make_interface_directory(SyntheticAttributes attributes, InterfaceEntries entries, Interfaces which);
 
 }  // namespace litebox::rootfs

@@ -42,24 +42,28 @@ void add_empty(SyntheticDirectory& directory, const char* name) {
   directory.add_directory(name, 0755, [](SyntheticDirectory& /*empty*/) {});
 }
 
+bool has_interfaces(const ContainerView& view) { return view.has_network() || view.has_loopback(); }
+
+Interfaces interfaces_of(const ContainerView& view) { return view.has_network() ? Interfaces::all : Interfaces::loopback; }
+
 void add_devices(SyntheticDirectory& devices, const ContainerView& view, const HostSourcePtr& host) {
   PassThroughDirectory::add_to(devices, "system", host, "devices/system");
   devices.add_directory("virtual", 0755, [&view](SyntheticDirectory& of_virtual) {
-    if (!view.has_network()) return;
-    of_virtual.add("net", S_IFDIR | 0755, [](SyntheticAttributes attributes) {
-      return make_interface_directory(std::move(attributes), InterfaceEntries::directories);
+    if (!has_interfaces(view)) return;
+    of_virtual.add("net", S_IFDIR | 0755, [&view](SyntheticAttributes attributes) {
+      return make_interface_directory(std::move(attributes), InterfaceEntries::directories, interfaces_of(view));
     });
   });
 }
 
 void add_classes(SyntheticDirectory& classes, const ContainerView& view) {
   add_empty(classes, "block");
-  if (!view.has_network()) {
+  if (!has_interfaces(view)) {
     add_empty(classes, "net");
     return;
   }
-  classes.add("net", S_IFDIR | 0755, [](SyntheticAttributes attributes) {
-    return make_interface_directory(std::move(attributes), InterfaceEntries::links);
+  classes.add("net", S_IFDIR | 0755, [&view](SyntheticAttributes attributes) {
+    return make_interface_directory(std::move(attributes), InterfaceEntries::links, interfaces_of(view));
   });
 }
 

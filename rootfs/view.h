@@ -62,6 +62,14 @@ class ContainerView {
 
   // Whether the container has a network besides AF_UNIX: its own one or the host's, which its processes then have natively.
   virtual bool has_network() const { return false; }
+  // Whether it has a loopback of its own instead, whose addresses are others outside.
+  virtual bool has_loopback() const { return false; }
+  // The two ends of a socket as a table of /proc/net ("tcp", "tcp6", "udp", "udp6") has them inside, with a blank in between;
+  // nothing for a socket that is not of the container's loopback.
+  virtual std::optional<std::string> socket_ends(std::string_view /*table*/, std::string_view /*local*/,
+                                                 std::string_view /*remote*/) const {
+    return std::nullopt;
+  }
   // The address of an AF_UNIX socket as /proc/net/unix shows it, inside; empty for one that only the host knows.
   virtual std::string unix_address(std::string_view /*outside*/) const { return {}; }
   // The container's control group in each hierarchy of the host: a directory by the controllers' names as /proc/<pid>/cgroup

@@ -11,7 +11,8 @@
 namespace litebox::rootfs::proc {
 namespace {
 
-// Tables of which only the first lines, the headings, are left without a network. Where there are none, the file is empty.
+// Tables of which only the first lines, the headings, are left without a network, and what a loopback of the container's own
+// adds. Where there are none, the file is empty.
 struct Table {
   const char* name;
   int heading_lines;
@@ -93,15 +94,47 @@ void add_unix(SyntheticDirectory& directory, const ProcessContext& context) {
   });
 }
 
+// net/ipv4/tcp_ipv4.c, tcp4_seq_show, and its like: "sl local_address rem_address st ...".
+std::string filter_internet_sockets(const ContainerView& view, std::string_view table, std::string_view host) {
+  std::string text = first_lines(host, 1);
+  host.remove_prefix(text.size());
+  for_each_line(host, [&](std::string_view line) {
+    std::string_view rest = line;
+    (void)take_word(rest);
+    const size_t heading = line.size() - rest.size();
+    const std::string_view local = take_word(rest);
+    const std::string_view remote = take_word(rest);
+    const auto ends = view.socket_ends(table, local, remote);
+    if (ends) text += std::string(line.substr(0, heading)) + ' ' + *ends + std::string(rest) + '\n';
+  });
+  return text;
+}
+
+// What a loopback that has carried nothing adds to a table.
+std::string loopback_row(std::string_view table) {
+  if (table == "dev") {
+    return "    lo:       0       0    0    0    0     0          0         0        0       0    0    0    0     0       0          0\n";
+  }
+  return table == "if_inet6" ? "00000000000000000000000000000001 01 80 10 80       lo\n" : "";
+}
+
+bool lists_internet_sockets(std::string_view table) {
+  return table == "tcp" || table == "tcp6" || table == "udp" || table == "udp6";
+}
+
 NodePtr make_empty_net(const ProcessContext& context, SyntheticAttributes attributes) {
   auto directory = std::make_shared<SyntheticDirectory>(std::move(attributes));
   for (const Table& table : kTables) {
     const std::string name = std::string("net/") + table.name;
     if (!context.host->exists(name).ok()) continue;
     directory->add_file(table.name, 0444,
-                        [context, name, lines = table.heading_lines](const Subject& /*subject*/) -> Result<std::string> {
+                        [context, name, table](const Subject& /*subject*/) -> Result<std::string> {
                           LITEBOX_ASSIGN(const std::string host, context.host->read(name));
-                          return first_lines(host, lines);
+                          if (!context.view->has_loopback()) return first_lines(host, table.heading_lines);
+                          if (lists_internet_sockets(table.name)) {
+                            return filter_internet_sockets(*context.view, table.name, host);
+                          }
+                          return first_lines(host, table.heading_lines) + loopback_row(table.name);
                         });
   }
   for (const char* counters : kCounters) {

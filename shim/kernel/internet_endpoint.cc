@@ -3,6 +3,9 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdio>
 #include <cstring>
 
 namespace litebox::kernel {
@@ -14,6 +17,20 @@ constexpr size_t kShortestIpv6 = offsetof(sockaddr_in6, sin6_scope_id);  // SIN6
 uint32_t as_ipv4(const in6_addr& address) {
   if (const auto mapped = ipv4_of(address)) return *mapped;
   return IN6_IS_ADDR_LOOPBACK(&address) ? INADDR_LOOPBACK : INADDR_ANY;
+}
+
+constexpr size_t kWordDigits = 8;
+
+std::optional<uint32_t> hexadecimal(std::string_view digits) {
+  uint32_t value = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
+  return error == std::errc() && end == digits.data() + digits.size() ? std::optional(value) : std::nullopt;
+}
+
+std::string in_hexadecimal(uint32_t value, int digits) {
+  std::array<char, 16> text;
+  (void)std::snprintf(text.data(), text.size(), "%0*X", digits, value);
+  return text.data();
 }
 
 template <typename T>
@@ -74,6 +91,35 @@ std::string socket_address_of(int domain, const Endpoint& endpoint) {
   address.sin6_port = htons(endpoint.port);
   address.sin6_addr = endpoint.address;
   return bytes_of(address);
+}
+
+std::optional<Endpoint> listed_endpoint(std::string_view text) {
+  const size_t colon = text.find(':');
+  if (colon != kWordDigits && colon != 4 * kWordDigits) return std::nullopt;
+  const auto port = hexadecimal(text.substr(colon + 1));
+  if (!port || *port > UINT16_MAX) return std::nullopt;
+  Endpoint endpoint;
+  endpoint.port = static_cast<uint16_t>(*port);
+  for (size_t word = 0; word < colon / kWordDigits; ++word) {
+    const auto value = hexadecimal(text.substr(word * kWordDigits, kWordDigits));
+    if (!value) return std::nullopt;
+    if (colon == kWordDigits) {
+      endpoint.address = mapped_address(ntohl(*value));
+    } else {
+      std::memcpy(&endpoint.address.s6_addr[word * sizeof *value], &*value, sizeof *value);
+    }
+  }
+  return endpoint;
+}
+
+std::string listing_of(int domain, const Endpoint& endpoint) {
+  std::string text;
+  if (domain == AF_INET) {
+    text = in_hexadecimal(htonl(as_ipv4(endpoint.address)), kWordDigits);
+  } else {
+    for (const uint32_t word : endpoint.address.s6_addr32) text += in_hexadecimal(word, kWordDigits);
+  }
+  return text + ':' + in_hexadecimal(endpoint.port, 4);
 }
 
 }  // namespace litebox::kernel

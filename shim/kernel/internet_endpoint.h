@@ -29,4 +29,8 @@ std::optional<Endpoint> endpoint_in(std::string_view socket_address);
 // As a sockaddr_in for AF_INET (the address is mapped, or IPv6's wildcard or loopback, told as IPv4's), else a sockaddr_in6.
 std::string socket_address_of(int domain, const Endpoint& endpoint);
 
+// An endpoint as /proc/net/tcp and tcp6 write it: the address's words in hexadecimal, in the machine's order, and the port.
+std::optional<Endpoint> listed_endpoint(std::string_view text);
+std::string listing_of(int domain, const Endpoint& endpoint);
+
 }  // namespace litebox::kernel

@@ -338,6 +338,18 @@ Endpoint Loopback::sender(int socket, const Endpoint& outside) const {
 
 bool Loopback::is_own(const Endpoint& outside) const { return slot_of(outside.address).has_value(); }
 
+std::optional<Loopback::Ends> Loopback::listed(int protocol, int domain, const Ends& outside) const {
+  const std::lock_guard lock(mutex_);
+  const auto slot = slot_of(outside.local.address);
+  if (!slot || *slot == kReservingSlot) return std::nullopt;
+  const auto remote_slot = slot_of(outside.remote.address);
+  const bool as_ipv4 = remote_slot && *remote_slot != kIpv6Slot;
+  if (remote_slot) return Ends{told(outside.local, protocol, as_ipv4), told(outside.remote, protocol, *slot != kIpv6Slot)};
+  const Binding* const bound = binding(protocol, *slot, outside.local.port);
+  const in6_addr any = domain == AF_INET ? mapped_address(INADDR_ANY) : in6addr_any;
+  return Ends{{bound == nullptr ? any : bound->inside, told(outside.local, protocol, false).port}, {any, 0}};
+}
+
 Status Loopback::set_only_ipv6(int socket, bool only) {
   const std::lock_guard lock(mutex_);
   LITEBOX_ASSIGN(const Endpoint local, ask(socket, getsockname));

@@ -46,6 +46,13 @@ class Loopback {
   // Whether an endpoint outside belongs to the container.
   bool is_own(const Endpoint& outside) const;
 
+  // The ends of a socket as /proc/net/{tcp,udp,...} lists them; nullopt for one that is not the container's.
+  struct Ends {
+    Endpoint local;
+    Endpoint remote;
+  };
+  std::optional<Ends> listed(int protocol, int domain, const Ends& outside) const;
+
   // IPV6_V6ONLY, which the kernel is not told; EINVAL for a socket that has a port.
   Status set_only_ipv6(int socket, bool only);
   bool only_ipv6(int socket) const;

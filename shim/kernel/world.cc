@@ -233,6 +233,17 @@ std::optional<std::string> World::sysctl(const std::string& path) const {
   return found->second;
 }
 
+std::optional<std::string> World::socket_ends(std::string_view table, std::string_view local, std::string_view remote) const {
+  const auto local_end = listed_endpoint(local);
+  const auto remote_end = listed_endpoint(remote);
+  if (loopback_ == nullptr || !local_end || !remote_end) return std::nullopt;
+  const int protocol = table.starts_with("tcp") ? IPPROTO_TCP : IPPROTO_UDP;
+  const int domain = table.ends_with('6') ? AF_INET6 : AF_INET;
+  const auto inside = loopback_->listed(protocol, domain, {*local_end, *remote_end});
+  if (!inside) return std::nullopt;
+  return listing_of(domain, inside->local) + ' ' + listing_of(domain, inside->remote);
+}
+
 std::string World::unix_address(std::string_view outside) const { return UnixNames::of_this_container().listed(outside); }
 
 std::string World::system_v_table(const std::string& name) const { return kernel::system_v_table(*this, name); }

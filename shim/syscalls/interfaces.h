@@ -5,7 +5,7 @@
 
 namespace litebox::syscalls {
 
-// Answers SIOCGIF* (netdevice(7)) as a host does whose only interface is a loopback that is down.
-Reply absent_interface_request(const Call& call, unsigned request);
+// Answers SIOCGIF* (netdevice(7)) as a host does whose only interface is a loopback: down, or with the container's own addresses.
+Reply loopback_interface_request(const Call& call, unsigned request);
 
 }  // namespace litebox::syscalls

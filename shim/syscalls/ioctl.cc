@@ -158,7 +158,7 @@ Reply sys_ioctl(Call& call) {
     case SIOCGPGRP:
       return get_owner(call, file.get());
     default:
-      return is_socket(file.get()) ? absent_interface_request(call, request) : Reply::error(ENOTTY);
+      return is_socket(file.get()) ? loopback_interface_request(call, request) : Reply::error(ENOTTY);
   }
 }
 

@@ -7,6 +7,7 @@ One program runs in the container and in an empty network namespace, and has to 
 ports at once, and neither reaches the other or the host, nor the host's programs them by what they are called inside.
 """
 import argparse
+import difflib
 import json
 import os
 import pathlib
@@ -21,7 +22,7 @@ import threading
 PATIENCE = 120
 
 SOCKETS = r"""
-import errno, os, socket, struct, threading, time
+import array, errno, fcntl, os, socket, struct
 from socket import AF_INET, AF_INET6, SOCK_STREAM, SOCK_DGRAM, SOL_SOCKET, SO_REUSEADDR, SO_REUSEPORT, IPPROTO_IPV6, IPV6_V6ONLY
 
 def attempt(what, *arguments):
@@ -138,6 +139,17 @@ for level, name, value in ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.
     some = socket.socket(); some.setsockopt(level, name, value); print('option', some.getsockopt(level, name))
 for host in ('127.0.0.1', '::1'):
     print(host, sorted({a[4][0] for a in socket.getaddrinfo(host, 80)}))
+interface = lambda request: struct.unpack('16s24s', fcntl.ioctl(socket.socket(I4, SOCK_DGRAM), request, struct.pack('16s24x', b'lo')))[1]
+print('lo', hex(struct.unpack('H22x', interface(0x8913))[0]), socket.inet_ntoa(interface(0x8915)[4:8]), socket.inet_ntoa(interface(0x891b)[4:8]))
+names = array.array('B', bytes(400))
+length, _ = struct.unpack('iL', fcntl.ioctl(socket.socket(I4, SOCK_DGRAM), 0x8912, struct.pack('iL', 400, names.buffer_info()[0])))
+print('interfaces', length, bytes(names[:2]), socket.if_nametoindex('lo'), [line.split()[0] for line in open('/proc/net/dev')][2:])
+held = bound(I4, ('', 9040)), bound(I4, ('127.0.0.1', 9041)), bound(I6, ('::', 9042)), bound(I4, ('', 9043), SOCK_DGRAM)
+link = socket.create_connection(('127.0.0.1', 9040)); end, _ = held[0].accept()
+for table in ('tcp', 'tcp6', 'udp'):
+    for line in sorted(open('/proc/net/' + table), key=lambda line: line.split()[1:]):
+        local, remote, state = line.split()[1:4]
+        if local[-4:] in ('2350', '2351', '2352', '2353'): print(table, local, remote if remote.endswith('0000') else remote[:-4], state)
 packet = bound(I4, ('127.0.0.1', 9030)); holder = socket.create_connection(('127.0.0.1', 9030)); child, peer = packet.accept()
 if os.fork() == 0: child.sendall(b'from a child'); os._exit(0)
 os.wait(); print(holder.recv(100), child.getsockname() == holder.getpeername(), child.getpeername() == holder.getsockname() == peer)
@@ -192,8 +204,8 @@ class Container:
 
 
 def in_namespace(rootfs):
-    inside = "ip link set lo up && exec chroot \"$1\" /usr/bin/python3 -c \"$2\""
-    ended = subprocess.run(["unshare", "--net", "sh", "-c", inside, "sh", str(rootfs), SOCKETS], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    inside = "ip link set lo up && mount -t proc proc \"$1/proc\" && exec chroot \"$1\" /usr/bin/python3 -c \"$2\""
+    ended = subprocess.run(["unshare", "--net", "--mount", "sh", "-c", inside, "sh", str(rootfs), SOCKETS], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                            stderr=subprocess.STDOUT, text=True, timeout=PATIENCE, check=False)
     return ended.stdout
 
@@ -204,9 +216,7 @@ def compare(arguments, directory):
     if expected == found:
         print(f"same: {len(expected.splitlines())} lines")
         return len(expected.splitlines()) > 50
-    for line in list(dict.fromkeys(expected.splitlines() + found.splitlines())):
-        if line not in expected.splitlines() or line not in found.splitlines():
-            print(f"DIFFERS: {'in litebox' if line in found.splitlines() else 'natively  '} {line}")
+    print("DIFFERS:", *difflib.unified_diff(expected.splitlines(), found.splitlines(), "natively", "in litebox", "", "", 1, ""), sep="\n")
     return False
 
 
