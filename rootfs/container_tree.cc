@@ -29,10 +29,8 @@ bool is_detached(const Node& root) {
 TreeBuilder::TreeBuilder(const oci::Config& config, const TreeOptions& options)
     : config_(config),
       options_(options),
-      devices_(std::make_shared<const DevicePolicy>(config.linux, options.ownership == Ownership::native)) {
-  subject_.identity = std::make_shared<const Identity>(Identity{0, 0, {}, ~0ULL});
-  subject_.umask = 0;
-}
+      subject_(runtime_subject(0)),
+      devices_(std::make_shared<const DevicePolicy>(config.linux, options.ownership == Ownership::native)) {}
 
 std::string TreeBuilder::absolute(const std::string& path) const {
   return path.starts_with('/') ? path : options_.bundle + "/" + path;

@@ -34,13 +34,6 @@ Result<DevptsOptions> parse_devpts_options(const MountOptions& options) {
   return parsed;
 }
 
-Subject administrator() {
-  Subject subject;
-  subject.identity = std::make_shared<const Identity>(Identity{0, 0, {}, ~0ULL});
-  subject.umask = 0;
-  return subject;
-}
-
 }  // namespace
 
 FileSystemMaker::FileSystemMaker(const TreeOptions& options, std::shared_ptr<const DevicePolicy> devices,
@@ -85,7 +78,7 @@ Result<NodePtr> FileSystemMaker::make_tmpfs(const MountOptions& options) const {
   if (ids_) LITEBOX_TRY(give_to_container(made.root.get(), options));
   LITEBOX_ASSIGN(NodePtr node, root_node(std::move(made)));
   if (detached) return node;
-  const Subject subject = administrator();
+  const Subject subject = runtime_subject(0);
   for (const auto& [name, value] : options.data) {
     if (name != "mode" && name != "uid" && name != "gid") continue;
     LITEBOX_ASSIGN(const unsigned number, parse_number(name, value, name == "mode" ? 8 : 10));

@@ -16,12 +16,6 @@
 namespace litebox::rootfs {
 namespace {
 
-Subject administrator() {
-  Subject subject;
-  subject.identity = std::make_shared<const Identity>(Identity{0, 0, {}, ~0ULL});
-  return subject;
-}
-
 // A second mount of what `fd` shows: of that mount alone.
 Result<Fd> clone(int fd) {
   Fd made(static_cast<int>(::syscall(SYS_open_tree, fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH)));
@@ -118,7 +112,7 @@ Status NativeTree::attach_blocker(int place, bool directory) const {
 }
 
 Status NativeTree::attach(Tree& tree, const MountPtr& mount) {
-  LITEBOX_ASSIGN(const std::string path, tree.path_of(administrator(), tree.root(), {mount, mount->root}));
+  LITEBOX_ASSIGN(const std::string path, tree.path_of(runtime_subject(), tree.root(), {mount, mount->root}));
   const auto covered = place(path);
   if (!covered.ok()) return {};  // behind a blocker
   if (!is_shown_natively(*mount)) return attach_blocker(covered->get(), mount->root->is_directory());

@@ -30,4 +30,7 @@ struct Subject {
   mode_t umask = 022;
 };
 
+// Whoever makes the container, for whom nothing is forbidden: root with every capability.
+Subject runtime_subject(mode_t umask = 022);
+
 }  // namespace litebox::rootfs

@@ -113,7 +113,8 @@ std::string filter_internet_sockets(const ContainerView& view, std::string_view 
 // What a loopback that has carried nothing adds to a table.
 std::string loopback_row(std::string_view table) {
   if (table == "dev") {
-    return "    lo:       0       0    0    0    0     0          0         0        0       0    0    0    0     0       0          0\n";
+    return "    lo:       0       0    0    0    0     0          0         0        0       0    0    0    0     0       0    "
+           "      0\n";
   }
   return table == "if_inet6" ? "00000000000000000000000000000001 01 80 10 80       lo\n" : "";
 }
@@ -127,15 +128,14 @@ NodePtr make_empty_net(const ProcessContext& context, SyntheticAttributes attrib
   for (const Table& table : kTables) {
     const std::string name = std::string("net/") + table.name;
     if (!context.host->exists(name).ok()) continue;
-    directory->add_file(table.name, 0444,
-                        [context, name, table](const Subject& /*subject*/) -> Result<std::string> {
-                          LITEBOX_ASSIGN(const std::string host, context.host->read(name));
-                          if (!context.view->has_loopback()) return first_lines(host, table.heading_lines);
-                          if (lists_internet_sockets(table.name)) {
-                            return filter_internet_sockets(*context.view, table.name, host);
-                          }
-                          return first_lines(host, table.heading_lines) + loopback_row(table.name);
-                        });
+    directory->add_file(table.name, 0444, [context, name, table](const Subject& /*subject*/) -> Result<std::string> {
+      LITEBOX_ASSIGN(const std::string host, context.host->read(name));
+      if (!context.view->has_loopback()) return first_lines(host, table.heading_lines);
+      if (lists_internet_sockets(table.name)) {
+        return filter_internet_sockets(*context.view, table.name, host);
+      }
+      return first_lines(host, table.heading_lines) + loopback_row(table.name);
+    });
   }
   for (const char* counters : kCounters) {
     const std::string name = std::string("net/") + counters;

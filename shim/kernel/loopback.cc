@@ -180,7 +180,8 @@ bool Loopback::overlaps(int socket, int protocol, Slot slot, uint16_t port, cons
   const auto conflicts = [&](Slot other) {
     const Binding* const there = binding(protocol, other, port);
     if (other == slot || there == nullptr) return false;
-    const bool ipv4_meets = slot != kIpv6Slot && other != kIpv6Slot && (is_wildcard(wanted.inside) || is_wildcard(there->inside));
+    const bool ipv4_meets =
+        slot != kIpv6Slot && other != kIpv6Slot && (is_wildcard(wanted.inside) || is_wildcard(there->inside));
     const bool both_families = (wanted.takes_ipv4 && other != kIpv6Slot) || (there->takes_ipv4 && slot != kIpv6Slot);
     return (ipv4_meets || both_families) && !is_free(protocol, outside(other, port), socket);
   };

@@ -130,7 +130,8 @@ class World final : public rootfs::ContainerView {
   std::map<std::string, std::string> control_groups() const override { return control_groups_; }
   std::string unix_address(std::string_view outside) const override;
   bool has_loopback() const override { return loopback_ != nullptr; }
-  std::optional<std::string> socket_ends(std::string_view table, std::string_view local, std::string_view remote) const override;
+  std::optional<std::string> socket_ends(std::string_view table, std::string_view local,
+                                         std::string_view remote) const override;
   bool has_network() const override { return mode_.own_network || mode_.host_network; }
   std::string system_v_table(const std::string& name) const override;
   rootfs::Tree& tree() const override { return *tree_; }

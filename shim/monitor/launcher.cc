@@ -45,15 +45,9 @@ std::shared_ptr<const Credentials> credentials_of(const oci::Process& process) {
 }
 
 // Whoever sets a container up is root in it, whatever user the process will be.
-rootfs::Subject runtime_subject() {
-  auto identity = std::make_shared<rootfs::Identity>();
-  identity->capabilities = ~0ULL;
-  return {std::move(identity), HostPid(), HostPid(), 022};
-}
-
 // The home directory of `uid` in the container's own /etc/passwd, "/" when there is none: what runc puts into HOME.
 std::string home_directory(rootfs::Tree& tree, const ProcessState& state, uid_t uid) {
-  const rootfs::Subject subject = runtime_subject();
+  const rootfs::Subject subject = rootfs::runtime_subject();
   const auto resolved = tree.resolve(subject, state.root, state.root, "/etc/passwd");
   if (!resolved.ok() || !S_ISREG(resolved->target.node->type())) return "/";
   const auto file = resolved->target.node->open(subject, O_RDONLY | O_CLOEXEC);
@@ -70,7 +64,7 @@ std::string home_directory(rootfs::Tree& tree, const ProcessState& state, uid_t 
 
 // Worded as callers know it from runc.
 Result<rootfs::Location> working_directory(rootfs::Tree& tree, const rootfs::Location& root, const std::string& path) {
-  const rootfs::Subject subject = runtime_subject();
+  const rootfs::Subject subject = rootfs::runtime_subject();
   const auto found = tree.resolve(subject, root, root, path);
   const bool usable = found.ok() && found->target.node->is_directory();
   if (usable) return found->target;
@@ -168,7 +162,7 @@ Result<Launched> Launcher::prepare(const LaunchRequest& request, std::function<v
   spawn.loader = execs_.loader();
   std::string directory;
   if (world_.mode().confined_tree) {
-    LITEBOX_ASSIGN(directory, tree.path_of(runtime_subject(), state.root, state.cwd));
+    LITEBOX_ASSIGN(directory, tree.path_of(rootfs::runtime_subject(), state.root, state.cwd));
     spawn.directory = directory.c_str();
   }
   LITEBOX_ASSIGN(Spawned spawned, forker_.spawn(spawn));

@@ -67,7 +67,7 @@ class Reply {
     return in_guest(number, std::vector{arguments});
   }
   static Reply in_guest(int64_t number, std::vector<std::array<uint64_t, 6>> arguments) {
-    return Reply(InGuest{number, std::move(arguments), Fd(), 0, nullptr, nullptr});
+    return Reply(InGuest{number, std::move(arguments)});
   }
   static Reply in_guest(InGuest calls) { return Reply(std::move(calls)); }
   static Reply exec(std::unique_ptr<kernel::ExecPlan> plan, GuestAddress argv, GuestAddress envp) {

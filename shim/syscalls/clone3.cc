@@ -70,7 +70,7 @@ Reply sys_clone3(Call& call) {
   const bool tell_parent = with_pidfd && (flags & CLONE_PARENT_SETTID) != 0;
   const uint64_t native = (tell_parent ? flags & ~static_cast<uint64_t>(CLONE_PARENT_SETTID) : flags) | arguments.exit_signal;
   const uint64_t stack = arguments.stack == 0 ? 0 : arguments.stack + arguments.stack_size;
-  Reply::InGuest clone{SYS_clone, {}, Fd(), 0, nullptr, nullptr};
+  Reply::InGuest clone{SYS_clone, {}};
   clone.arguments.push_back(
       {native, stack, with_pidfd ? arguments.pidfd : arguments.parent_tid, arguments.child_tid, arguments.tls, 0});
   if (tell_parent) {

@@ -37,7 +37,7 @@ Status store(kernel::World& world, HostPid process, HostPid thread, const Creden
 
 // A process that has given its dumpability up does not get the signal any longer that it had asked for its parent's death
 // (commit_creds). Only it can say so.
-Reply::InGuest forget_death_signal() { return {SYS_prctl, {{PR_SET_PDEATHSIG, 0, 0, 0, 0, 0}}, Fd(), 0, nullptr, nullptr}; }
+Reply::InGuest forget_death_signal() { return {SYS_prctl, {{PR_SET_PDEATHSIG, 0, 0, 0, 0, 0}}}; }
 
 Reply change(const Call& call, const std::function<Status(Credentials&)>& change, int64_t result, bool of_ids) {
   Credentials after = call.credentials();

@@ -48,7 +48,7 @@ Reply change_directory(const Call& call, const rootfs::Location& location, const
   };
   if (native[0] == 0)
     return is_natively_in(world.tree(), call.thread, location) ? Reply::value(store(false)) : Reply::in_guest(shut());
-  Reply::InGuest calls{SYS_chdir, {native}, Fd(), 0, nullptr, nullptr};
+  Reply::InGuest calls{SYS_chdir, {native}};
   calls.then = [&world, thread = call.thread, location, shut](int64_t) -> std::shared_ptr<Reply::InGuest> {
     if (is_natively_in(world.tree(), thread, location)) return nullptr;
     return std::make_shared<Reply::InGuest>(shut());

@@ -87,13 +87,6 @@ Result<Packed> write_entries(const Call& call, const std::string& packed, const 
   return written;
 }
 
-// Whether a descriptor is of a directory of the host's that shows just what the host's does.
-bool is_plain(const Call& call, const struct stat& status) {
-  if (call.world.mode().recorded_ownership || call.world.mode().mapped_ids) return false;
-  const auto& registry = call.world.tree().registry();
-  return registry == nullptr || registry->find(rootfs::NodeKey{status.st_dev, status.st_ino}) == nullptr;
-}
-
 // Reads the caller's own open file description, so that its position, and what others are told of it (inotify(7)), are what
 // they are without litebox. Nothing when the caller's memory does not take it all: then nothing is read either.
 std::optional<Reply> read_description(const Call& call, int directory, size_t capacity) {
@@ -114,7 +107,7 @@ Reply get_entries(const Call& call, Layout layout) {
   struct stat status {};
   if (::fstat(copy.get(), &status) != 0) return Reply::error(last_error());
   if (!S_ISDIR(status.st_mode)) return Reply::error(ENOTDIR);
-  if (layout == Layout::modern && is_plain(call, status)) {
+  if (layout == Layout::modern && is_host_file(call, {status.st_dev, status.st_ino})) {
     if (auto read = read_description(call, copy.get(), capacity)) return std::move(*read);
   }
   LITEBOX_OR_REPLY(const rootfs::Location location, call.world.tree().locate(copy.get()));

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <utility>
 
+#include "shim/syscalls/control_messages.h"
+
 namespace litebox::syscalls {
 namespace {
 
@@ -61,8 +63,7 @@ void translate_ipv4(const Loopback& loopback, int socket, in_addr& address) {
 }
 
 // One whole control message at `data`.
-void translate_message(const Loopback& loopback, int socket, const cmsghdr& header, char* data) {
-  const size_t size = header.cmsg_len - CMSG_LEN(0);
+void translate_message(const Loopback& loopback, int socket, const cmsghdr& header, char* data, size_t size) {
   if (header.cmsg_level == SOL_IP && header.cmsg_type == IP_PKTINFO && size >= sizeof(in_pktinfo)) {
     in_pktinfo information = {};
     std::memcpy(&information, data, sizeof information);
@@ -104,32 +105,23 @@ SocketAddress internet_sender(const Loopback& loopback, int socket, const Socket
   return kernel::socket_address_of(family_of(outside), loopback.sender(socket, *endpoint));
 }
 
-Result<std::string> internet_control(std::string_view control) {
+Result<std::string> internet_control(std::string control) {
   std::string allowed;
-  while (control.size() >= sizeof(cmsghdr)) {
-    cmsghdr header = {};
-    std::memcpy(&header, control.data(), sizeof header);
-    if (header.cmsg_len < sizeof header || header.cmsg_len > control.size()) return Error(EINVAL);
-    if (!may_be_sent(header) && !names_source(header)) return Error(EINVAL);
+  LITEBOX_TRY(for_each_control_message(control, [&allowed](const cmsghdr& header, const char* data, size_t size) -> Status {
     if (may_be_sent(header)) {
-      const size_t at = allowed.size();
-      allowed += control.substr(0, header.cmsg_len);
-      allowed.resize(at + CMSG_ALIGN(header.cmsg_len));
+      append_control_message(allowed, header.cmsg_level, header.cmsg_type, data, size);
+      return {};
     }
-    control.remove_prefix(std::min<size_t>(CMSG_ALIGN(header.cmsg_len), control.size()));
-  }
+    return names_source(header) ? Status() : Status(Error(EINVAL));
+  }));
   return allowed;
 }
 
 void translate_packet_information(const Loopback& loopback, int socket, std::string& control) {
-  size_t at = 0;
-  while (at + sizeof(cmsghdr) <= control.size()) {
-    cmsghdr header = {};
-    std::memcpy(&header, control.data() + at, sizeof header);
-    if (header.cmsg_len < sizeof header || header.cmsg_len > control.size() - at) return;
-    translate_message(loopback, socket, header, control.data() + at + CMSG_LEN(0));
-    at += CMSG_ALIGN(header.cmsg_len);
-  }
+  (void)for_each_control_message(control, [&](const cmsghdr& header, char* data, size_t size) -> Status {
+    translate_message(loopback, socket, header, data, size);
+    return {};
+  });
 }
 
 }  // namespace litebox::syscalls

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include "base/result.h"
 #include "shim/kernel/loopback.h"
@@ -25,7 +24,7 @@ Result<SocketAddress> internet_destination(kernel::Loopback& loopback, int socke
 SocketAddress internet_sender(const kernel::Loopback& loopback, int socket, const SocketAddress& outside);
 
 // The control messages that a guest may send with a packet: none that names an address. EINVAL for others.
-Result<std::string> internet_control(std::string_view control);
+Result<std::string> internet_control(std::string control);
 // Translates the addresses in control messages that the kernel has stored; the size is the same.
 void translate_packet_information(const kernel::Loopback& loopback, int socket, std::string& control);
 

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include "rootfs/descriptor_registry.h"
 #include "shim/syscalls/path_descriptor.h"
 
 namespace litebox::syscalls {
@@ -30,6 +31,12 @@ Result<rootfs::Location> locate_descriptor(const Call& call, int fd, PathDescrip
   LITEBOX_ASSIGN(const Fd copy, call.file(fd));
   if (path_descriptors == PathDescriptors::refused && is_path_descriptor(copy.get())) return Error(EBADF);
   return call.world.tree().locate(copy.get());
+}
+
+bool is_host_file(const Call& call, const rootfs::NodeKey& key) {
+  if (call.world.mode().recorded_ownership || call.world.mode().mapped_ids) return false;
+  const auto& registry = call.world.tree().registry();
+  return registry == nullptr || registry->find(key) == nullptr;
 }
 
 Result<Entry> lookup_entry(const Call& call, int dirfd, const std::string& path) {

@@ -25,6 +25,10 @@ enum class PathDescriptors {
 };
 Result<rootfs::Location> locate_descriptor(const Call& call, int fd, PathDescriptors path_descriptors);
 
+// Whether a descriptor of this file is one of the host's own, of which the kernel says all, ids included: no stand-in for a
+// file of litebox's own, and no file whose owner is another one inside.
+bool is_host_file(const Call& call, const rootfs::NodeKey& key);
+
 // A name in a directory that is to be made, removed or renamed: the path without following its last component.
 struct Entry {
   rootfs::Location parent;

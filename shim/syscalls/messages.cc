@@ -10,6 +10,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "shim/syscalls/control_messages.h"
 #include "shim/syscalls/internet_address.h"
 #include "shim/table/handlers.h"
 
@@ -73,37 +74,20 @@ Status translate_credentials(const Call& call, char* data, size_t size) {
 
 // Walks the copied control messages as the kernel will.
 Status translate_control(const Call& call, Message& message) {
-  std::string& control = message.control;
-  size_t at = 0;
-  while (at + sizeof(cmsghdr) <= control.size()) {
-    cmsghdr header = {};
-    std::memcpy(&header, control.data() + at, sizeof header);
-    if (header.cmsg_len < sizeof header || header.cmsg_len > control.size() - at) return Error(EINVAL);
-    char* const data = control.data() + at + CMSG_LEN(0);
-    const size_t size = header.cmsg_len - CMSG_LEN(0);
-    if (header.cmsg_level == SOL_SOCKET && header.cmsg_type == SCM_RIGHTS) {
-      LITEBOX_TRY(take_descriptors(call, data, size, message.held));
-    } else if (header.cmsg_level == SOL_SOCKET && header.cmsg_type == SCM_CREDENTIALS) {
-      LITEBOX_TRY(translate_credentials(call, data, size));
-      message.tells_sender = true;
-    }
-    at += CMSG_ALIGN(header.cmsg_len);
-  }
-  return {};
+  return for_each_control_message(message.control, [&](const cmsghdr& header, char* data, size_t size) -> Status {
+    if (header.cmsg_level != SOL_SOCKET) return {};
+    if (header.cmsg_type == SCM_RIGHTS) return take_descriptors(call, data, size, message.held);
+    if (header.cmsg_type != SCM_CREDENTIALS) return {};
+    message.tells_sender = true;
+    return translate_credentials(call, data, size);
+  });
 }
 
 // What scm_send() adds for receivers with SO_PASSCRED, of the caller instead of the monitor.
 void tell_sender(const Call& call, std::string& control) {
   const kernel::Credentials& own = call.credentials();
   const ucred sender = {call.process.value(), own.uid, own.gid};
-  cmsghdr header = {};
-  header.cmsg_len = CMSG_LEN(sizeof sender);
-  header.cmsg_level = SOL_SOCKET;
-  header.cmsg_type = SCM_CREDENTIALS;
-  const size_t at = CMSG_ALIGN(control.size());
-  control.resize(at + CMSG_SPACE(sizeof sender));
-  std::memcpy(control.data() + at, &header, sizeof header);
-  std::memcpy(control.data() + at + CMSG_LEN(0), &sender, sizeof sender);
+  append_control_message(control, SOL_SOCKET, SCM_CREDENTIALS, &sender, sizeof sender);
 }
 
 bool is_datagram(int socket) {
@@ -124,15 +108,12 @@ bool has_credentials(const Call& call, const msghdr& message) {
   if (!call.memory.read(GuestAddress(reinterpret_cast<uint64_t>(message.msg_control)), control.data(), control.size()).ok()) {
     return false;
   }
-  size_t at = 0;
-  while (at + sizeof(cmsghdr) <= control.size()) {
-    cmsghdr header = {};
-    std::memcpy(&header, control.data() + at, sizeof header);
-    if (header.cmsg_len < sizeof header || header.cmsg_len > control.size() - at) return false;
-    if (header.cmsg_level == SOL_SOCKET && header.cmsg_type == SCM_CREDENTIALS) return true;
-    at += CMSG_ALIGN(header.cmsg_len);
-  }
-  return false;
+  bool found = false;
+  (void)for_each_control_message(control, [&found](const cmsghdr& header, char* /*data*/, size_t /*size*/) -> Status {
+    found = found || (header.cmsg_level == SOL_SOCKET && header.cmsg_type == SCM_CREDENTIALS);
+    return {};
+  });
+  return found;
 }
 
 // A name is resolved here; and the kernel knows the ids of callers less well than the monitor.

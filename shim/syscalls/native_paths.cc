@@ -23,13 +23,13 @@ Reply::InGuest shut_out(Shut who, std::function<int64_t(int64_t)> finish) {
   const auto installation = [](uint64_t flags) {
     return std::array<uint64_t, 6>{SECCOMP_SET_MODE_FILTER, flags, abi::kLockdownProgram, 0, 0, 0};
   };
-  Reply::InGuest calls{SYS_seccomp, {}, Fd(), 0, std::move(finish), nullptr};
+  Reply::InGuest calls{SYS_seccomp, {}, Fd(), 0, std::move(finish)};
   calls.arguments.push_back(installation(who == Shut::process ? SECCOMP_FILTER_FLAG_TSYNC : 0));
   if (who == Shut::thread) return calls;
   // Threads that have shut themselves out already cannot be brought along: then the caller alone.
   calls.then = [installation, finish = calls.finish](int64_t synchronized) -> std::shared_ptr<Reply::InGuest> {
     if (synchronized == 0) return nullptr;
-    return std::make_shared<Reply::InGuest>(Reply::InGuest{SYS_seccomp, {installation(0)}, Fd(), 0, finish, nullptr});
+    return std::make_shared<Reply::InGuest>(Reply::InGuest{SYS_seccomp, {installation(0)}, Fd(), 0, finish});
   };
   return calls;
 }

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "shim/syscalls/call.h"
+#include "shim/syscalls/control_messages.h"
 #include "shim/syscalls/internet_address.h"
 #include "shim/syscalls/socket_address.h"
 #include "shim/syscalls/targets.h"
@@ -63,8 +64,8 @@ void translate(const kernel::World& world, char* data, size_t size) {
 
 // A message that has been received into the caller's memory.
 struct Received {
-  GuestAddress header;    // its msghdr
-  size_t name_room = 0;   // of the buffer for the sender's address, which the kernel has put the address's length in place of
+  GuestAddress header;   // its msghdr
+  size_t name_room = 0;  // of the buffer for the sender's address, which the kernel has put the address's length in place of
 };
 
 std::string read_control(const kernel::GuestMemory& memory, const msghdr& message) {
@@ -78,18 +79,11 @@ void translate_credentials(const kernel::World& world, const kernel::GuestMemory
   if (!message.ok() || message->msg_controllen < sizeof(cmsghdr)) return;
   const GuestAddress address(reinterpret_cast<uint64_t>(message->msg_control));
   std::string control = read_control(memory, *message);
-  size_t at = 0;
-  while (at + sizeof(cmsghdr) <= control.size()) {
-    cmsghdr header = {};
-    std::memcpy(&header, control.data() + at, sizeof header);
-    if (header.cmsg_len < sizeof header || header.cmsg_len > control.size() - at) return;
-    if (header.cmsg_level == SOL_SOCKET && header.cmsg_type == SCM_CREDENTIALS) {
-      const size_t size = header.cmsg_len - CMSG_LEN(0);
-      translate(world, control.data() + at + CMSG_LEN(0), size);
-      (void)memory.write(address + at + CMSG_LEN(0), control.data() + at + CMSG_LEN(0), size);
-    }
-    at += CMSG_ALIGN(header.cmsg_len);
-  }
+  (void)for_each_control_message(control, [&](const cmsghdr& header, char* data, size_t size) -> Status {
+    if (header.cmsg_level != SOL_SOCKET || header.cmsg_type != SCM_CREDENTIALS) return {};
+    translate(world, data, size);
+    return memory.write(address + static_cast<uint64_t>(data - control.data()), data, size);
+  });
 }
 
 void translate_addresses(const kernel::Loopback& loopback, int socket, const kernel::GuestMemory& memory,
@@ -120,9 +114,8 @@ std::function<void(const Received&)> translation(const Call& call, Fd socket) {
     };
   }
   if (domain != AF_UNIX || !option(socket.get(), SO_PASSCRED)) return nullptr;
-  return [&world = call.world, memory = call.memory](const Received& received) {
-    translate_credentials(world, memory, received);
-  };
+  return
+      [&world = call.world, memory = call.memory](const Received& received) { translate_credentials(world, memory, received); };
 }
 
 // The call itself is harmless: a held socket. `count` tells how many of the messages have been received, from the result.
@@ -181,8 +174,7 @@ Reply sys_recvfrom(Call& call) {
   if (size < 0) return Reply::value(size);
   LITEBOX_CHECK_REPLY(call.memory.write(call.address(1), data.data(), std::min(static_cast<size_t>(size), data.size())));
   const SocketAddress outside(reinterpret_cast<const char*>(&sender), std::min<size_t>(length, sizeof sender));
-  LITEBOX_CHECK_REPLY(
-      write_address(call, internet_sender(*loopback, socket.get(), outside), call.address(4), call.address(5)));
+  LITEBOX_CHECK_REPLY(write_address(call, internet_sender(*loopback, socket.get(), outside), call.address(4), call.address(5)));
   return Reply::value(size);
 }
 

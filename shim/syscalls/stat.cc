@@ -50,8 +50,7 @@ Result<struct statx> descriptor_status(const Call& call, int fd) {
     LITEBOX_ASSIGN(const Fd copy, call.file(fd));
     LITEBOX_ASSIGN(const struct statx status, rootfs::host::status(copy.get()));
     const rootfs::NodeKey key{gnu_dev_makedev(status.stx_dev_major, status.stx_dev_minor), status.stx_ino};
-    const auto& registry = call.world.tree().registry();
-    if (registry == nullptr || registry->find(key) == nullptr) return status;
+    if (is_host_file(call, key)) return status;
   }
   LITEBOX_ASSIGN(const rootfs::Location location, locate_descriptor(call, fd, PathDescriptors::allowed));
   return location.node->status(call.subject());

@@ -72,8 +72,7 @@ Status bind_in_directory(const Call& call, int socket, const rootfs::Node& direc
 Status record_owner(const Call& call, int socket, const Entry& entry) {
   struct stat status {};
   if (fstat(socket, &status) != 0) return last_error();
-  const auto all = std::make_shared<rootfs::Identity>(rootfs::Identity{0, 0, {}, kernel::kAllCapabilities});
-  const rootfs::Subject root{all, call.process, call.thread, 0};
+  const rootfs::Subject root = rootfs::runtime_subject();
   LITEBOX_ASSIGN(const rootfs::NodePtr node, entry.parent.node->lookup(root, entry.name));
   LITEBOX_TRY(node->change_owner(root, call.state->identity->uid, call.state->identity->gid));
   return node->change_mode(root, status.st_mode & ~static_cast<mode_t>(S_IFMT) & ~call.state->umask);

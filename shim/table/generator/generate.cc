@@ -107,9 +107,10 @@ std::string table_data(const Spec& spec) {
   std::ostringstream out;
   out << kBanner;
   for (const char* header :
-       {"asm/termbits.h", "fcntl.h", "linux/fiemap.h", "linux/fs.h", "linux/kd.h", "linux/netlink.h", "linux/personality.h",
-        "linux/prctl.h", "linux/sched.h", "linux/seccomp.h", "linux/serial.h", "linux/sockios.h", "linux/stat.h", "linux/tcp.h", "linux/udp.h", "linux/vt.h",
-        "netinet/in.h", "sys/ioctl.h", "sys/resource.h", "sys/socket.h", "sys/wait.h"}) {
+       {"asm/termbits.h",      "fcntl.h",       "linux/fiemap.h", "linux/fs.h",      "linux/kd.h",     "linux/netlink.h",
+        "linux/personality.h", "linux/prctl.h", "linux/sched.h",  "linux/seccomp.h", "linux/serial.h", "linux/sockios.h",
+        "linux/stat.h",        "linux/tcp.h",   "linux/udp.h",    "linux/vt.h",      "netinet/in.h",   "sys/ioctl.h",
+        "sys/resource.h",      "sys/socket.h",  "sys/wait.h"}) {
     out << "#include <" << header << ">\n";
   }
   out << "\n#include <cerrno>\n\n#include \"shim/guest/abi.h\"\n#include \"shim/table/table.h\"\n\n";
