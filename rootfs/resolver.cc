@@ -241,7 +241,9 @@ Result<Resolved> Walk::run(std::string_view path) {
       return resolved_;
     }
 
-    if (component.name.size() > NAME_MAX) LITEBOX_TRY(here_.node->check_access(subject_, X_OK));
+    const bool refused = options_.make_file && component.final && component.slashes;
+    if (refused || component.name.size() > NAME_MAX) LITEBOX_TRY(here_.node->check_access(subject_, X_OK));
+    if (refused) return Error(EISDIR);  // open_last_lookups(), of a link's text too
     auto child =
         component.name.size() > NAME_MAX ? Result<NodePtr>(Error(ENAMETOOLONG)) : here_.node->lookup(subject_, component.name);
     if (component.final && options_.want_parent) {

@@ -77,6 +77,7 @@ class Mount {
 struct ResolveOptions {
   bool follow_final = true;  // false: O_NOFOLLOW, AT_SYMLINK_NOFOLLOW
   bool want_parent = false;  // the last component may be missing (creating, removing, renaming)
+  bool make_file = false;    // O_CREAT: a last component with a slash behind it is EISDIR, whatever is there
   // openat2(2)'s RESOLVE_* flags
   bool no_symlinks = false;
   bool no_magic_links = false;

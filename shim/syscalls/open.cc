@@ -141,41 +141,13 @@ Reply open_temporary(const Call& call, int dirfd, const std::string& path, const
   return Reply::fd(std::move(fd), request.close_on_exec);
 }
 
-bool only_last_name_is_long(const std::string& path) {
-  const size_t end = path.find_last_not_of('/');
-  bool is_long = false;
-  for (size_t at = 0; at <= end && end != std::string::npos;) {
-    const size_t stop = std::min(path.find('/', at), path.size());
-    if (is_long) return false;
-    is_long = stop - at > NAME_MAX;
-    at = stop + 1;
-  }
-  return is_long;
-}
-
-// A path that ends in a slash cannot be made a regular file; the way to it must exist all the same.
-Result<bool> names_directory(const Call& call, int dirfd, const std::string& path, const rootfs::ResolveOptions& options) {
-  if (!path.ends_with('/')) return false;
-  rootfs::ResolveOptions parent_options = options;
-  parent_options.follow_final = false;
-  parent_options.want_parent = true;
-  const Result<rootfs::Resolved> resolved = call.resolve(dirfd, path, parent_options);
-  if (resolved.ok()) return resolved->last == rootfs::LastComponent::normal;
-  // The name itself is looked at last (fs/namei.c, open_last_lookups).
-  if (resolved.error().number() == ENAMETOOLONG && only_last_name_is_long(path)) return true;
-  return resolved.error();
-}
-
 Reply open_or_create(Call& call, int dirfd, const std::string& path, const OpenRequest& request) {
   if (path.empty()) return Reply::error(ENOENT);
-  LITEBOX_OR_REPLY(const bool directory_named, names_directory(call, dirfd, path, request.resolve));
-  if (directory_named) return Reply::error(EISDIR);
   rootfs::ResolveOptions options = request.resolve;
   options.want_parent = true;
+  options.make_file = true;
   for (int attempt = 0; attempt < kCreationAttempts; ++attempt) {
     LITEBOX_OR_REPLY(const rootfs::Resolved resolved, call.resolve(dirfd, path, options));
-    // A symlink's text may end in a slash, too.
-    if (resolved.trailing_slash && !resolved.name.empty()) return Reply::error(EISDIR);
     if (resolved.target.node == nullptr) {
       LITEBOX_CHECK_REPLY(rootfs::Tree::want_write(resolved.parent));
       Result<Fd> made =

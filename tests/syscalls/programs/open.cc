@@ -81,6 +81,12 @@ void creation() {
   TRY(unlink("missing"));
   symlink("slash/", "to_slash");
   TRY_OPEN(open("to_slash", O_RDWR | O_CREAT, 0644));
+  symlink("round", "round");
+  symlink("round/", "to_round");
+  TRY_OPEN(open("to_round", O_RDWR | O_CREAT, 0644));
+  TRY_OPEN(open("round//", O_RDWR | O_CREAT, 0644));
+  TRY_OPEN(open("to_slash", O_RDWR | O_CREAT | O_EXCL, 0644));
+  TRY_OPEN(open("dir/./", O_RDWR | O_CREAT, 0644));
   symlink("dir/in", "into_dir");
   TRY_OPEN(open("into_dir", O_RDWR | O_CREAT, 0644));
   show("dir/in");

@@ -53,6 +53,8 @@ void long_names() {
   TRY(rename(long_name, "b"));
   TRY(rename("missing", long_name));
   TRY(rename(long_name, ".."));
+  TRY(rename(long_name, ""));
+  TRY(rename("", long_name));
   TRY(rename(".", long_name));
   TRY(renameat2_raw(long_name, ".", RENAME_NOREPLACE));
   TRY(renameat2_raw("missing", long_name, RENAME_EXCHANGE));
