@@ -89,8 +89,11 @@ class Service {
   void own(const ContainerPtr& container, TaskProcess& process, pid_t pid);
   void process_ended(const ContainerPtr& container, TaskProcess& process, ProcessExit exit);
   void publish_exit(const ContainerPtr& container, TaskProcess& process);
+  // Publishes the exit of an init that has ended, if it was the last process.
+  void publish_last_exit(const ContainerPtr& container);
   void end_logger(pid_t logger);
-  void end_execs(const ContainerPtr& container);
+  // Whatever is known to run in a container that has been deleted has ended with it.
+  void end_processes(const ContainerPtr& container);
   bool is_deleted(const ContainerPtr& container) const;
   // To be called whenever there is no container: there must be one soon.
   void end_unless_used();

@@ -46,6 +46,13 @@ wire::DeleteResponse delete_response(const TaskProcess& process) {
   return response;
 }
 
+// Of a process that will never have an exit.
+void dismiss_waiters(TaskProcess& process) {
+  for (const Responder& waiter : std::exchange(process.waiters, {})) {
+    waiter.fail(Code::not_found, "process was deleted before it started");
+  }
+}
+
 bool any_exec_runs(const Container& container) {
   for (const auto& [id, exec] : container.execs) {
     if (exec.phase == Phase::running || exec.phase == Phase::starting) return true;
@@ -61,10 +68,7 @@ void Service::process_ended(const ContainerPtr& container, TaskProcess& process,
   if (process.phase == Phase::starting) return;
   if (!process.exec_id.empty()) {
     publish_exit(container, process);
-    if (container->init.unpublished && container->init.phase != Phase::starting && !any_exec_runs(*container)) {
-      publish_exit(container, container->init);
-    }
-    return;
+    return publish_last_exit(container);
   }
   if (!any_exec_runs(*container)) return publish_exit(container, process);
   // They end as init has ended. One that does not is no reason to keep init's end from everybody.
@@ -76,6 +80,11 @@ void Service::process_ended(const ContainerPtr& container, TaskProcess& process,
     }
     publish_exit(still, still->init);
   });
+}
+
+void Service::publish_last_exit(const ContainerPtr& container) {
+  if (!container->init.unpublished || container->init.phase == Phase::starting || any_exec_runs(*container)) return;
+  publish_exit(container, container->init);
 }
 
 void Service::publish_exit(const ContainerPtr& container, TaskProcess& process) {
@@ -172,12 +181,16 @@ void Service::after_output(const ContainerPtr& container, const std::string& exe
   });
 }
 
+// However many ask, it is removed once: whoever has its id afterwards is another process.
 void Service::remove_exec(const Call& call, const ContainerPtr& container, TaskProcess& process) {
-  after_output(container, process.exec_id, kExecOutputPatience, [this, call, container, exec_id = process.exec_id] {
-    const TaskProcess* removed = container->find(exec_id);
-    if (removed == nullptr) return call.responder.fail(Code::not_found, "process does not exist " + exec_id);
-    end_logger(removed->logger);
-    call.responder.answer(delete_response(*removed));
+  process.removers.push_back(call.responder);
+  if (process.removers.size() > 1) return;
+  after_output(container, process.exec_id, kExecOutputPatience, [this, container, exec_id = process.exec_id] {
+    TaskProcess& removed = container->execs.at(exec_id);
+    end_logger(removed.logger);
+    dismiss_waiters(removed);
+    const wire::DeleteResponse response = delete_response(removed);
+    for (const Responder& remover : removed.removers) remover.answer(response);
     container->execs.erase(exec_id);
   });
 }
@@ -195,14 +208,18 @@ bool Service::is_deleted(const ContainerPtr& container) const {
   return found == containers_.end() || found->second != container;
 }
 
-// Of a container that was never started, and has been deleted with what was executed in it.
-void Service::end_execs(const ContainerPtr& container) {
+// A container that was never started is killed by its deletion, with what was executed in it.
+void Service::end_processes(const ContainerPtr& container) {
+  const auto end = [&](TaskProcess& process) {
+    owners_.erase(process.pid);
+    if (!process.unpublished) process.unpublished = ProcessExit{128 + SIGKILL, timestamp_now()};
+    publish_exit(container, process);
+  };
   for (auto& [id, exec] : container->execs) {
-    if (exec.phase != Phase::running) continue;
-    owners_.erase(exec.pid);
-    exec.unpublished = ProcessExit{128 + SIGKILL, timestamp_now()};
-    publish_exit(container, exec);
+    if (exec.phase == Phase::running) end(exec);
+    dismiss_waiters(exec);
   }
+  if (!container->init.exit) end(container->init);
 }
 
 void Service::remove_init(const Call& call, const ContainerPtr& container) {
@@ -217,11 +234,9 @@ void Service::remove_init(const Call& call, const ContainerPtr& container) {
         [this, call, container](const Outcome& outcome) {
           container->deleting = false;
           if (!outcome.ok()) return call.responder.fail(outcome.failure);
-          // A container that was never started has been killed just now; its exit came before.
+          end_processes(container);
           const wire::DeleteResponse response = delete_response(container->init);
           end_logger(container->init.logger);
-          end_execs(container);
-          owners_.erase(container->init.pid);
           containers_.erase(container->id);
           end_unless_used();
           wire::TaskDelete event;

@@ -186,6 +186,8 @@ void Service::finish_start(const Call& call, const ContainerPtr& container, Task
   call.responder.answer(response);
   // An exit that came before this answer.
   if (process.unpublished) process_ended(container, process, *process.unpublished);
+  // Of an init that has only waited for this exec.
+  publish_last_exit(container);
   finish_resizes(process);
 }
 

@@ -50,7 +50,8 @@ struct TaskProcess {
   std::unique_ptr<TerminalCopy> terminal;
   std::vector<Resize> resizes;  // that wait for the end of Start
   std::vector<Responder> waiters;
-  std::string spec;  // of an exec that has not started: its Process as JSON
+  std::vector<Responder> removers;  // of an exec: Deletes that wait for the end of its output
+  std::string spec;                 // of an exec that has not started: its Process as JSON
 };
 
 struct Container {

@@ -279,8 +279,9 @@ void ExecService::hello(const seccomp_notif& notification, const Caller& caller)
   if (guarded.valid()) {
     if (Status guard = guarded.get(); handed.ok()) handed = std::move(guard);
   }
-  (void)listener_.answer(notification.id, handed.ok() ? 0 : -handed.error().number());
+  // Before the answer: a short program would have ended, and the container with it, before it is known to have begun.
   if (done) done();
+  (void)listener_.answer(notification.id, handed.ok() ? 0 : -handed.error().number());
 }
 
 // The plan of the thread whose exec has succeeded: several may have been at it, of which the others are gone. Each had a

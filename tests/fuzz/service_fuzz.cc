@@ -1,7 +1,7 @@
 // The task service under any sequence of calls, of ends of its children's work, of exits, timers and readable descriptors.
 //
-// Whatever comes: every call but Wait is answered, once all work has ended; an exit is published once, after the start; what is
-// deleted is gone.
+// Whatever comes: every call is answered, once all work has ended, but a Wait for what has not been started; an exit is
+// published once, after the start and before the deletion; what is deleted is gone.
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -10,6 +10,7 @@
 #include <array>
 #include <cstdint>
 #include <cstdlib>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -59,14 +60,23 @@ class Input {
   std::string_view bytes_;
 };
 
+struct Answer {
+  Code code;
+  std::string payload;
+};
+
 class Answers final : public AnswerSink {
  public:
-  void answer(uint32_t stream, const Failure& /*failure*/, std::string_view /*payload*/) override {
+  void answer(uint32_t stream, const Failure& failure, std::string_view payload) override {
     require(expected.erase(stream) == 1 || waits.erase(stream) == 1);
+    last = {failure.code, std::string(payload)};
   }
   std::set<uint32_t> expected;
-  std::set<uint32_t> waits;
+  std::map<uint32_t, wire::WaitRequest> waits;
+  Answer last{};
 };
+
+enum class Stage { known, started, ended };
 
 const std::string& bundle() {
   static const std::string directory = [] {
@@ -118,6 +128,7 @@ class Session {
       if (fuzz::shim_world().operations.empty() && !run_timer()) break;
     }
     require(answers_->expected.empty());
+    for (const auto& [stream, request] : std::map(answers_->waits)) require(may_come(request));
   }
 
  private:
@@ -152,10 +163,31 @@ class Session {
     }
     call.timeout = std::chrono::milliseconds(timeout % 2 == 0 ? 0 : timeout);
     const uint32_t stream = next_stream_++;
-    (method == "Wait" ? answers_->waits : answers_->expected).insert(stream);
+    if (wire::WaitRequest request; method == "Wait" && request.ParseFromString(call.payload)) {
+      answers_->waits[stream] = std::move(request);
+    } else {
+      answers_->expected.insert(stream);
+    }
     call.responder = Responder(answers_, stream);
     service_.handle(call);
     check_events();
+  }
+
+  // The end of a process that there is.
+  bool may_come(const wire::WaitRequest& wait) {
+    wire::StateRequest request;
+    request.set_id(wait.id());
+    request.set_exec_id(wait.exec_id());
+    Call call;
+    call.service = "containerd.task.v3.Task";
+    call.method = "State";
+    call.payload = request.SerializeAsString();
+    answers_->expected.insert(next_stream_);
+    call.responder = Responder(answers_, next_stream_++);
+    service_.handle(call);
+    wire::StateResponse response;
+    require(response.ParseFromString(answers_->last.payload));
+    return answers_->last.code == Code::ok && response.status() != wire::STOPPED;
   }
 
   void complete(uint8_t index, uint8_t kind, uint8_t detail) {
@@ -234,21 +266,33 @@ class Session {
       if (event.topic == "/tasks/create") {
         wire::TaskCreate message;
         require(message.ParseFromString(event.value));
-        require(processes_.emplace(std::pair(message.container_id(), message.container_id()), false).second);
+        require(processes_.emplace(std::pair(message.container_id(), message.container_id()), Stage::known).second);
       } else if (event.topic == "/tasks/exec-added") {
         wire::TaskExecAdded message;
         require(message.ParseFromString(event.value));
-        processes_[{message.container_id(), message.exec_id()}] = false;
+        processes_[{message.container_id(), message.exec_id()}] = Stage::known;
+      } else if (event.topic == "/tasks/exec-started") {
+        wire::TaskExecStarted message;
+        require(message.ParseFromString(event.value));
+        const auto process = processes_.find({message.container_id(), message.exec_id()});
+        require(process != processes_.end() && process->second == Stage::known);
+        process->second = Stage::started;
       } else if (event.topic == "/tasks/exit") {
         wire::TaskExit message;
         require(message.ParseFromString(event.value));
         const auto process = processes_.find({message.container_id(), message.id()});
-        require(process != processes_.end() && !process->second);
-        process->second = true;
+        require(process != processes_.end() && process->second != Stage::ended);
+        require(process->second == Stage::started || message.id() == message.container_id());
+        process->second = Stage::ended;
       } else if (event.topic == "/tasks/delete") {
         wire::TaskDelete message;
         require(message.ParseFromString(event.value));
-        std::erase_if(processes_, [&](const auto& entry) { return entry.first.first == message.container_id(); });
+        require(processes_.at({message.container_id(), message.container_id()}) == Stage::ended);
+        std::erase_if(processes_, [&](const auto& entry) {
+          if (entry.first.first != message.container_id()) return false;
+          require(entry.second != Stage::started);
+          return true;
+        });
       }
     }
   }
@@ -258,7 +302,7 @@ class Session {
   Service service_;
   std::shared_ptr<Answers> answers_ = std::make_shared<Answers>();
   std::vector<pid_t> alive_;
-  std::map<std::pair<std::string, std::string>, bool> processes_;  // whether the exit has been published
+  std::map<std::pair<std::string, std::string>, Stage> processes_;
   uint32_t next_stream_ = 1;
   bool none_left_ = false;
 };

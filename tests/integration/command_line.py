@@ -199,9 +199,22 @@ def foreground(runtime):
     return done.returncode, done.stdout, runtime.call("state", "front").returncode
 
 
+def short_programs(runtime):
+    """On one processor, where a program can be through before those who started it have been told that it has begun."""
+    runtime.configure("short", ["true"])
+    processors = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(processors)})
+    try:
+        done = [runtime.call("run", "--bundle", runtime.bundle, "short") for _ in range(150)]
+    finally:
+        os.sched_setaffinity(0, processors)
+    return [(one.returncode, one.stderr) for one in done if one.returncode != 0]
+
+
 ROWS = {row.__name__.replace("_", " "): row for row in (
     wrong_order, id_is_taken, bad_ids, numbers_of_words, signals_by_name, log_of_a_failure, states, lists, processes, statistics,
-    specs, features, updates, on_a_terminal, listening, pid_file, foreground)}
+    specs, features, updates, on_a_terminal, listening, pid_file, foreground,
+    short_programs)}
 
 
 def notified(runtime):
