@@ -137,7 +137,7 @@ void Tracer::on_guarded_clone(const Tracee& parent) {
   const auto process = world_.thread_group_of(thread);
   child.abandoned = process.ok() && *process != world_.init();
   if (const auto first = unclaimed_.find(thread); first != unclaimed_.end()) {
-    const Unclaimed event = first->second;
+    const Event event = first->second;
     unclaimed_.erase(first);
     on_guarded_stop(child, event.status);
   }
