@@ -153,9 +153,13 @@ bool is_ending(const OpenContainer& container) {
   return std::any_of(processes.begin(), processes.end(), ends);
 }
 
-// By the freezer of its cgroup, or where it has none, by its monitor.
+// By the freezer of its cgroup; by its monitor where it has none, or where it does not get at a thread that waits for an answer
+// of the monitor (in semop(2), say).
 Status suspend(const OpenContainer& container) {
-  if (has_freezer(container.record.container_cgroups)) return freeze(container.record.container_cgroups);
+  if (has_freezer(container.record.container_cgroups)) {
+    Status frozen = freeze(container.record.container_cgroups);
+    if (frozen.ok() || frozen.error().number() != ETIMEDOUT) return frozen;
+  }
   LITEBOX_ASSIGN(ControlClient client, ControlClient::connect(container.directory.path()));
   LITEBOX_TRY(client.request({{"op", "pause"}}));
   return {};

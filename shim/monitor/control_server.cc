@@ -129,6 +129,7 @@ int ControlServer::serve(Launched init, int keeper_pidfd, int first_pidfd) {
       if (polled[i].revents == 0) continue;
       const size_t index = i - first_connection;
       if (serve_message(connections_[index])) continue;
+      if (connections_[index].waits_for_pause) take_pause_back();
       for (Executed& executed : executed_) {
         if (executed.connection != connections_[index].socket.get()) continue;
         executed.connection = -1;
@@ -277,6 +278,17 @@ std::string ControlServer::handle_resume() {
   pause_ = Pause::none;
   serve_deferred();
   return success();
+}
+
+// Who asked for it has gone before it was there.
+void ControlServer::take_pause_back() {
+  tracer_.resume();
+  {
+    const std::lock_guard<std::mutex> guard(pause_mutex_);
+    pause_outcome_.reset();
+  }
+  pause_ = Pause::none;
+  serve_deferred();
 }
 
 void ControlServer::answer_pausers() {

@@ -58,6 +58,7 @@ class ControlServer {
   std::optional<int> reap(const Launched& child);
   void answer_starters();
   void answer_pausers();
+  void take_pause_back();
   void serve_deferred();
   void end_paused();
 

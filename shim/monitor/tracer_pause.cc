@@ -9,19 +9,16 @@
 // monitor, or for a child of vfork(2). It stops on its way out, before it executes another instruction.
 #include <fcntl.h>
 #include <sys/ptrace.h>
-#include <sys/syscall.h>
-#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <string>
 #include <utility>
 
-#include "shim/kernel/pending_signals.h"
 #include "shim/kernel/ptrace_stop.h"
+#include "shim/monitor/repeated_call.h"
 #include "shim/monitor/tracer.h"
 #include "shim/syscalls/targets.h"
 
@@ -45,26 +42,6 @@ char state_letter(HostPid process, HostPid thread) {
   const std::string_view line(text, static_cast<size_t>(size));
   const size_t name_end = line.rfind(") ");
   return name_end == std::string_view::npos || name_end + 2 >= line.size() ? '\0' : line[name_end + 2];
-}
-
-// Calls that end with EINTR when anything wakes them, be there a signal to handle or not (signal(7), "Interruption of system
-// calls and library functions by stop signals"); those of sockets where SO_RCVTIMEO or SO_SNDTIMEO is set, the select(2) family
-// where the time left cannot be written. EINTR means that they have done nothing.
-bool is_never_restarted(long number) {
-  constexpr std::array kCalls = {
-      SYS_epoll_wait, SYS_epoll_pwait, SYS_epoll_pwait2, SYS_rt_sigtimedwait, SYS_io_getevents, SYS_select,   SYS_pselect6,
-      SYS_ppoll,      SYS_read,        SYS_readv,        SYS_write,           SYS_writev,       SYS_recvfrom, SYS_recvmsg,
-      SYS_recvmmsg,   SYS_sendto,      SYS_sendmsg,      SYS_sendmmsg,        SYS_accept,       SYS_accept4};
-  return std::find(kCalls.begin(), kCalls.end(), number) != kCalls.end();
-}
-
-// Has a call repeated that only the pause has interrupted. One that a signal handler interrupts as well still fails.
-void repeat_interrupted_call(HostPid thread) {
-  user_regs_struct registers{};
-  if (::ptrace(PTRACE_GETREGS, thread.value(), 0, &registers) != 0) return;
-  if (static_cast<int64_t>(registers.rax) != -EINTR || !is_never_restarted(static_cast<long>(registers.orig_rax))) return;
-  registers.rax = static_cast<unsigned long long>(-kernel::kRestartCallUnlessHandled);
-  (void)::ptrace(PTRACE_SETREGS, thread.value(), 0, &registers);
 }
 
 }  // namespace
@@ -220,7 +197,7 @@ void Tracer::end_pause(Status outcome) {
   Standstill ended = std::move(*standstill_);
   standstill_.reset();
   for (const auto& [thread, event] : ended.held) {
-    if (kernel::kind_of_stop(event.status) == kernel::StopKind::trap) repeat_interrupted_call(thread);
+    if (kernel::kind_of_stop(event.status) == kernel::StopKind::trap) repeat_unless_handled(thread);
     on_event(thread, event.status, event.usage);
   }
   for (Job& job : ended.deferred) carry_out(job);

@@ -248,7 +248,11 @@ static long call_clock_nanosleep(void) {
   const struct timespec end = in_a_second(CLOCK_MONOTONIC);
   return syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL);
 }
-static long call_futex(void) { return syscall(SYS_futex, &futex_word, FUTEX_WAIT, 0, NULL, NULL, 0); }
+// A wait that begins anew may come after the change that it waits for.
+static long call_futex(void) {
+  const long result = syscall(SYS_futex, &futex_word, FUTEX_WAIT, 0, NULL, NULL, 0);
+  return result < 0 && errno == EAGAIN ? 0 : result;
+}
 static long call_futex_timed(void) { return syscall(SYS_futex, &idle_word, FUTEX_WAIT, 0, &second, NULL, 0); }
 static long call_sem_wait(void) { return sem_wait(&semaphore); }
 static long call_sem_timedwait(void) {
