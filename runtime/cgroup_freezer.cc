@@ -12,6 +12,12 @@
 namespace litebox::runtime {
 namespace {
 
+constexpr auto kPatience = std::chrono::seconds(3);
+// Under v1 an exec waits for the process's other threads, which do not end once they are frozen: it is let go through now and
+// then.
+constexpr int kAttemptsBeforeThaw = 50;
+constexpr auto kThaw = std::chrono::milliseconds(10);
+
 struct Freezer {
   std::string control;  // written
   std::string state;    // read
@@ -40,12 +46,16 @@ Status change(const std::vector<std::string>& cgroups, bool frozen) {
   const auto freezer = find_freezer(cgroups);
   if (!freezer) return Error(ENOTSUP, "the container has no cgroup with a freezer");
   const char* text = freezer->v2 ? (frozen ? "1" : "0") : (frozen ? "FROZEN" : "THAWED");
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
   LITEBOX_TRY(write_control_file(freezer->control, text));
-  while (shows_frozen(*freezer) != frozen) {
+  for (int attempt = 1; shows_frozen(*freezer) != frozen; ++attempt) {
     if (std::chrono::steady_clock::now() >= deadline) {
       if (frozen) (void)write_control_file(freezer->control, freezer->v2 ? "0" : "THAWED");
       return Error(ETIMEDOUT, frozen ? "freeze" : "thaw");
+    }
+    if (frozen && !freezer->v2 && attempt % kAttemptsBeforeThaw == 0) {
+      LITEBOX_TRY(write_control_file(freezer->control, "THAWED"));
+      std::this_thread::sleep_for(kThaw);
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
     // v1 leaves the state at FREEZING when a process forked meanwhile; writing it again takes the new ones too.

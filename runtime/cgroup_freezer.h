@@ -12,7 +12,7 @@ namespace litebox::runtime {
 bool has_freezer(const std::vector<std::string>& cgroups);
 bool is_frozen(const std::vector<std::string>& cgroups);
 
-// Returns once every process is frozen, or none is. ENOTSUP without a freezer; ETIMEDOUT after ten seconds.
+// Returns once every process is frozen, or none is. ENOTSUP without a freezer; ETIMEDOUT after three seconds.
 Status freeze(const std::vector<std::string>& cgroups);
 Status thaw(const std::vector<std::string>& cgroups);
 

@@ -153,6 +153,26 @@ bool is_ending(const OpenContainer& container) {
   return std::any_of(processes.begin(), processes.end(), ends);
 }
 
+// By the freezer of its cgroup; by its monitor where it has none, or where it does not get at a thread that waits for an answer
+// of the monitor (in semop(2), say).
+Status suspend(const OpenContainer& container) {
+  if (has_freezer(container.record.container_cgroups)) {
+    Status frozen = freeze(container.record.container_cgroups);
+    if (frozen.ok() || frozen.error().number() != ETIMEDOUT) return frozen;
+  }
+  LITEBOX_ASSIGN(ControlClient client, ControlClient::connect(container.directory.path()));
+  LITEBOX_TRY(client.request({{"op", "pause"}}));
+  return {};
+}
+
+// However it was suspended: it may have got a cgroup since.
+Status go_on(const OpenContainer& container) {
+  if (is_frozen(container.record.container_cgroups)) return thaw(container.record.container_cgroups);
+  LITEBOX_ASSIGN(ControlClient client, ControlClient::connect(container.directory.path()));
+  LITEBOX_TRY(client.request({{"op", "resume"}}));
+  return {};
+}
+
 // runtime.md "Lifecycle": a container whose hook fails is stopped and destroyed, and its poststop hooks run.
 void destroy_after_failed_hook(OpenContainer& container, const std::string& config_text) {
   (void)end_container(container.directory, container.record);
@@ -203,16 +223,18 @@ Status pause_container(const std::string& root, const std::string& id) {
   if (container.status != ContainerStatus::running && container.status != ContainerStatus::created) {
     return Error("container not running: " + std::string(oci::status_name(container.status)));
   }
-  LITEBOX_TRY(freeze(container.record.container_cgroups));
+  if (Status suspended = suspend(container); !suspended.ok()) {
+    return monitor_is_gone(suspended.error()) ? Error("container not running: stopped") : std::move(suspended).error();
+  }
   if (!is_ending(container)) return {};
-  LITEBOX_TRY(thaw(container.record.container_cgroups));
+  if (Status resumed = go_on(container); !resumed.ok() && !monitor_is_gone(resumed.error())) return resumed;
   return Error("container not running: stopped");
 }
 
 Status resume_container(const std::string& root, const std::string& id) {
   LITEBOX_ASSIGN(const OpenContainer container, open_container(root, id, true));
   if (container.status != ContainerStatus::paused) return Error("container not paused");
-  return thaw(container.record.container_cgroups);
+  return go_on(container);
 }
 
 Result<std::vector<pid_t>> container_processes(const std::string& root, const std::string& id) {

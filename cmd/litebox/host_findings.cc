@@ -86,7 +86,7 @@ Finding network(const HostFacts& facts) {
 
 Finding cgroups(const HostFacts& facts) {
   if (facts.may_limit) return {"cgroups", Verdict::good, facts.cgroups + ": limits, pause, statistics", ""};
-  return {"cgroups", Verdict::reduced, facts.cgroups + ", not writable: no limits, no pause, no statistics",
+  return {"cgroups", Verdict::reduced, facts.cgroups + ", not writable: no limits, no statistics",
           "run as root, or have a subtree of cgroup v2 delegated (systemd: Delegate=yes)"};
 }
 

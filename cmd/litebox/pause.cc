@@ -1,4 +1,4 @@
-// pause and resume: the freezer of the container's cgroup.
+// pause and resume: by the freezer of the container's cgroup, or by its monitor.
 #include "cmd/litebox/arguments.h"
 #include "cmd/litebox/command.h"
 #include "runtime/operations.h"

@@ -69,6 +69,7 @@ class Service {
 
   // Answers NotFound and returns null when there is none.
   ContainerPtr find_container(const Call& call, const std::string& id);
+  static bool is_paused(const Container& container);
   TaskProcess* find_process(const Call& call, Container& container, const std::string& exec_id);
 
   // Runs `work` in a child, within the time that the caller gives; `undo` says whether the child is killed when that has

@@ -4,6 +4,7 @@
 
 #include "oci/json_document.h"
 #include "oci/resources_reader.h"
+#include "runtime/cgroup_freezer.h"
 #include "runtime/containerd/service.h"
 #include "runtime/operations.h"
 #include "wire/events.pb.h"
@@ -50,6 +51,7 @@ void Service::pause(const Call& call) {
       call, [root = container->root, id = container->id] { return outcome_of(runtime::pause_container(root, id), "pause"); },
       [this, call, container](const Outcome& outcome) {
         if (!outcome.ok()) return call.responder.fail(outcome.failure);
+        container->held = !runtime::is_frozen(container->cgroups);
         wire::TaskNotice event;
         event.set_container_id(container->id);
         publisher_.publish("/tasks/paused", "containerd.events.TaskPaused", event);
@@ -69,6 +71,7 @@ void Service::resume(const Call& call) {
       call, [root = container->root, id = container->id] { return outcome_of(runtime::resume_container(root, id), "resume"); },
       [this, call, container](const Outcome& outcome) {
         if (!outcome.ok()) return call.responder.fail(outcome.failure);
+        container->held = false;
         wire::TaskNotice event;
         event.set_container_id(container->id);
         publisher_.publish("/tasks/resumed", "containerd.events.TaskResumed", event);

@@ -10,7 +10,7 @@
 namespace litebox::containerd {
 namespace {
 
-wire::TaskStatus status_of(const Container& container, const TaskProcess& process) {
+wire::TaskStatus status_of(const TaskProcess& process, bool paused) {
   switch (process.phase) {
     case Phase::stopped:
       return wire::STOPPED;
@@ -20,10 +20,12 @@ wire::TaskStatus status_of(const Container& container, const TaskProcess& proces
     case Phase::running:
       break;
   }
-  return process.exec_id.empty() && runtime::is_frozen(container.cgroups) ? wire::PAUSED : wire::RUNNING;
+  return process.exec_id.empty() && paused ? wire::PAUSED : wire::RUNNING;
 }
 
 }  // namespace
+
+bool Service::is_paused(const Container& container) { return container.held || runtime::is_frozen(container.cgroups); }
 
 void Service::state(const Call& call) {
   wire::StateRequest request;
@@ -36,7 +38,7 @@ void Service::state(const Call& call) {
   response.set_id(process->exec_id.empty() ? container->id : process->exec_id);
   response.set_bundle(container->bundle);
   response.set_pid(static_cast<uint32_t>(process->pid));
-  response.set_status(status_of(*container, *process));
+  response.set_status(status_of(*process, is_paused(*container)));
   response.set_stdin(process->paths.input);
   response.set_stdout(process->paths.output);
   response.set_stderr(process->paths.error);

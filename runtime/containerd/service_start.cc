@@ -2,7 +2,6 @@
 #include <fcntl.h>
 
 #include "oci/process_json.h"
-#include "runtime/cgroup_freezer.h"
 #include "runtime/containerd/child_work.h"
 #include "runtime/containerd/service.h"
 #include "runtime/files.h"
@@ -204,7 +203,7 @@ void Service::exec(const Call& call) {
     return call.responder.fail(Code::failed_precondition, "cannot exec in a stopped state");
   }
   // It would wait for the end of the pause, and whoever asks with it.
-  if (runtime::is_frozen(container->cgroups)) {
+  if (is_paused(*container)) {
     return call.responder.fail(Code::failed_precondition, "cannot exec in a paused state");
   }
   if (const auto spec = oci::parse_process(request.spec().value()); !spec.ok()) {

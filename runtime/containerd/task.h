@@ -64,6 +64,7 @@ struct Container {
   std::map<std::string, TaskProcess> execs;
   std::unique_ptr<OomWatch> oom;
   bool deleting = false;
+  bool held = false;  // paused through this shim, and by the monitor
 
   // Null when there is no such process; the empty exec id is init's.
   TaskProcess* find(const std::string& exec_id) {

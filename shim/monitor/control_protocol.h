@@ -11,7 +11,8 @@
 //        -> {"pid":HOST PID}, then, when the process ends, a second message {"exited":STATUS} (a wait status)
 //   {"op":"describe","pid":HOST PID}                  what a container that shares its processes asks (neighbours.h)
 //   {"op":"signal","pid":HOST PID,"signal":N}         to one process made by exec on this connection's behalf
-//   {"op":"pause"} {"op":"resume"}
+//   {"op":"pause"} {"op":"resume"}                   where there is no cgroup to freeze; answer once all stand still, or go on
+//        an exec during a pause is answered after it
 #pragma once
 
 namespace litebox::monitor {

@@ -55,7 +55,8 @@ ControlServer::ControlServer(kernel::World& world, Launcher& launcher, Notificat
       loop_(loop),
       execs_(execs),
       tracer_(tracer),
-      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      paused_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 Status ControlServer::listen(const std::string& path) {
   sockaddr_un address{};
@@ -93,6 +94,7 @@ int ControlServer::serve(Launched init, int keeper_pidfd, int first_pidfd) {
     polled.push_back({wake_.get(), POLLIN, 0});
     polled.push_back({socket_.get(), POLLIN, 0});
     polled.push_back({first_pidfd, POLLIN, 0});
+    polled.push_back({paused_.get(), POLLIN, 0});
     const size_t first_connection = polled.size();
     for (const Connection& connection : connections_) polled.push_back({connection.socket.get(), POLLIN, 0});
     const size_t first_executed = polled.size();
@@ -107,8 +109,10 @@ int ControlServer::serve(Launched init, int keeper_pidfd, int first_pidfd) {
 
     if (polled[1].revents != 0 || polled[4].revents != 0) (void)kernel::send_signal(init_->pidfd.get(), SIGKILL);
     if (polled[2].revents != 0) answer_starters();
+    if (polled[5].revents != 0) answer_pausers();
     if (polled[0].revents != 0) {
       if (const auto status = reap(*init_)) {
+        if (pause_ != Pause::none) end_paused();
         reap_executed();
         loop_.remove_direct_child(init_->process);
         return *status;
@@ -125,6 +129,7 @@ int ControlServer::serve(Launched init, int keeper_pidfd, int first_pidfd) {
       if (polled[i].revents == 0) continue;
       const size_t index = i - first_connection;
       if (serve_message(connections_[index])) continue;
+      if (connections_[index].waits_for_pause) take_pause_back();
       for (Executed& executed : executed_) {
         if (executed.connection != connections_[index].socket.get()) continue;
         executed.connection = -1;
@@ -154,29 +159,32 @@ bool ControlServer::serve_message(Connection& connection) {
   header.msg_control = control;
   header.msg_controllen = sizeof control;
   if (::recvmsg(connection.socket.get(), &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) <= 0) return false;
-  Message message;
+  auto message = std::make_shared<Message>();
   for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
     if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
     for (size_t i = 0; i < (part->cmsg_len - CMSG_LEN(0)) / sizeof(int); ++i) {
       int fd = -1;
       std::memcpy(&fd, CMSG_DATA(part) + i * sizeof(int), sizeof fd);
-      message.descriptors.emplace_back(fd);
+      message->descriptors.emplace_back(fd);
     }
   }
-  message.body = json::parse(text, nullptr, false);
-  if (!message.body.is_object()) return false;
+  message->body = json::parse(text, nullptr, false);
+  if (!message->body.is_object()) return false;
   const std::string answer = handle(connection, message);
   if (!answer.empty()) send(connection.socket.get(), answer);
   return true;
 }
 
-std::string ControlServer::handle(Connection& connection, const Message& message) {
+std::string ControlServer::handle(Connection& connection, const std::shared_ptr<Message>& request) {
+  const Message& message = *request;
   const std::string operation = message.body.value("op", "");
   if (operation == "status") {
-    return success({{"status", running_ || started_ ? "running" : "created"}, {"pid", init_->process.value()}});
+    const char* const status = pause_ == Pause::complete ? "paused" : running_ || started_ ? "running" : "created";
+    return success({{"status", status}, {"pid", init_->process.value()}});
   }
   if (operation == "start") {
     if (started_) return failure("cannot start an already running container");
+    if (pause_ != Pause::none) return failure("cannot start a paused container");
     const Status released = Launcher::release(*init_);
     if (!released.ok()) return failure(released.error().message());
     started_ = true;
@@ -195,7 +203,13 @@ std::string ControlServer::handle(Connection& connection, const Message& message
     const auto state = world_.state_of(process);
     return state.ok() ? success(describe_state(**state)) : failure("no such process");
   }
+  if (operation == "exec" && pause_ != Pause::none) {
+    connection.deferred = request;
+    return {};
+  }
   if (operation == "exec") return handle_exec(connection, message);
+  if (operation == "pause") return handle_pause(connection);
+  if (operation == "resume") return handle_resume();
   if (operation == "signal") {
     const HostPid process(message.body.value("pid", 0));
     for (const Executed& executed : executed_) {
@@ -243,6 +257,69 @@ std::string ControlServer::handle_exec(Connection& connection, const Message& me
   const pid_t pid = launched->process.value();
   executed_.push_back({std::move(*launched), connection.socket.get(), message.body.value("detach", false)});
   return success({{"pid", pid}});
+}
+
+std::string ControlServer::handle_pause(Connection& connection) {
+  if (pause_ != Pause::none) return failure("the container is paused already");
+  pause_ = Pause::asked_for;
+  connection.waits_for_pause = true;
+  tracer_.pause([this](Status outcome) {
+    const std::lock_guard<std::mutex> guard(pause_mutex_);
+    pause_outcome_ = std::move(outcome);
+    const uint64_t one = 1;
+    (void)::write(paused_.get(), &one, sizeof one);
+  });
+  return {};
+}
+
+std::string ControlServer::handle_resume() {
+  if (pause_ != Pause::complete) return failure("container not paused");
+  tracer_.resume();
+  pause_ = Pause::none;
+  serve_deferred();
+  return success();
+}
+
+// Who asked for it has gone before it was there.
+void ControlServer::take_pause_back() {
+  tracer_.resume();
+  {
+    const std::lock_guard<std::mutex> guard(pause_mutex_);
+    pause_outcome_.reset();
+  }
+  pause_ = Pause::none;
+  serve_deferred();
+}
+
+void ControlServer::answer_pausers() {
+  uint64_t count = 0;
+  (void)::read(paused_.get(), &count, sizeof count);
+  std::optional<Status> outcome;
+  {
+    const std::lock_guard<std::mutex> guard(pause_mutex_);
+    outcome = std::exchange(pause_outcome_, std::nullopt);
+  }
+  if (!outcome) return;
+  pause_ = outcome->ok() ? Pause::complete : Pause::none;
+  for (Connection& connection : connections_) {
+    if (!connection.waits_for_pause) continue;
+    connection.waits_for_pause = false;
+    send(connection.socket.get(), outcome->ok() ? success() : failure(outcome->error().message()));
+  }
+  if (pause_ == Pause::none) serve_deferred();
+}
+
+void ControlServer::serve_deferred() {
+  for (Connection& connection : connections_) {
+    const auto message = std::exchange(connection.deferred, nullptr);
+    if (message) send(connection.socket.get(), handle_exec(connection, *message));
+  }
+}
+
+// Init has ended: nobody else is to run again, but who is to die must be let go by the tracing thread.
+void ControlServer::end_paused() {
+  (void)kernel::kill_all(world_, 0);
+  tracer_.resume();
 }
 
 // Not before its end: a wait would take the stops of a traced one away from the tracing thread, which may also have been first.

@@ -92,11 +92,13 @@ ExecService::ExecService(kernel::World& world, const Listener& listener, Tracer&
     : world_(world), listener_(listener), tracer_(tracer), loader_(std::move(loader)), texts_(std::move(texts)) {}
 
 void ExecService::expect(HostPid process, std::unique_ptr<kernel::ExecPlan> plan, std::function<void()> done) {
+  tracer_.expect(process);
   const std::lock_guard<std::mutex> guard(mutex_);
   expected_[process] = Expected{std::move(plan), std::move(done)};
 }
 
 void ExecService::forget(HostPid process) {
+  tracer_.forget_expected(process);
   const std::lock_guard<std::mutex> guard(mutex_);
   expected_.erase(process);
 }
@@ -216,7 +218,7 @@ bool ExecService::handle(const seccomp_notif& notification, const Caller& caller
       return true;
     case SYS_execveat:
       if (!may_execute(notification, caller.process)) return false;
-      (void)listener_.proceed(notification.id);
+      tracer_.let_execute(caller.process, HostPid(static_cast<pid_t>(notification.pid)), notification.id);
       return true;
     default:
       return false;
@@ -257,6 +259,7 @@ bool ExecService::runs_the_loader(HostPid process) const {
 
 void ExecService::hello(const seccomp_notif& notification, const Caller& caller) {
   const HostPid process = caller.process;
+  tracer_.executed(process);
   std::unique_ptr<kernel::ExecPlan> plan;
   std::function<void()> done;
   {
@@ -435,6 +438,7 @@ void ExecService::done(const seccomp_notif& notification, bool direct_child) {
     return;
   }
   const auto result = static_cast<int64_t>(notification.data.args[0]);
+  if (current.stage == Stage::executing) tracer_.exec_failed(thread);
   if (current.stage == Stage::executing && result == -EINTR) {
     // A handler without SA_RESTART ran before the monitor had received the blob's execveat, which execve(2) knows nothing of.
     const auto loader_fd = static_cast<uint64_t>(current.guest_fd);

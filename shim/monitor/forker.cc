@@ -21,10 +21,11 @@ class Child {
   Child(const SpawnRequest& request, int gate) : request_(request), gate_(gate) {}
 
   [[noreturn]] void run() {
+    // Before its own limits hold: the monitor may have more descriptors than it is to have.
+    if (!arrange_descriptors()) leave(errno);
     if (!wait_for_go()) leave(0);
     reset_signals();
     if (::setsid() < 0) leave(errno);
-    if (!arrange_descriptors()) leave(errno);
     if (request_.controlling_terminal && ::ioctl(STDIN_FILENO, TIOCSCTTY, 0) != 0) leave(errno);
     if (request_.subreaper && ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) leave(errno);
     // Where it cannot be, the monitor sees to it at the exec.

@@ -16,10 +16,18 @@ namespace litebox::monitor {
 namespace {
 
 constexpr int kRetryMs = 1;
+constexpr int kSweepMs = 1;
 
 void drain(int fd) {
   char bytes[4 * sizeof(signalfd_siginfo)];
   (void)::read(fd, bytes, sizeof bytes);
+}
+
+// By another thread of this process.
+bool was_reaped(HostPid child, int pidfd) {
+  siginfo_t info{};
+  return kernel::has_ended(pidfd) &&
+         ::waitid(P_PID, static_cast<id_t>(child.value()), &info, WEXITED | WNOHANG | WNOWAIT | __WALL) != 0;
 }
 
 }  // namespace
@@ -76,21 +84,31 @@ void Tracer::run() {
     // Stops of threads that other parts of the monitor nudge raise the signal too: it is of interest while somebody traces.
     const bool tracing = !tracees_.empty() || !kicked_.empty();
     polled.push_back({tracing ? child_signals_.get() : -1, POLLIN, 0});
-    for (const auto& [thread, watched] : tracers_) polled.push_back({watched.pidfd.get(), POLLIN, 0});
+    if (!standstill_) {
+      for (const auto& [thread, watched] : tracers_) polled.push_back({watched.pidfd.get(), POLLIN, 0});
+    }
     for (const auto& [thread, tracee] : tracees_) {
       if (tracee.monitor_child) polled.push_back({tracee.pidfd.get(), POLLIN, 0});
+    }
+    for (const auto& [thread, kicked] : kicked_) {
+      if (kicked.pidfd) polled.push_back({kicked.pidfd.get(), POLLIN, 0});
     }
     if (::poll(polled.data(), polled.size(), timeout()) < 0) continue;
     if (polled[0].revents != 0) drain(wake_.get());
     if (polled[1].revents != 0) drain(child_signals_.get());
     take_events();
-    take_ended_tracers();
+    if (!standstill_) take_ended_tracers();
     take_jobs();
-    check_waits();
+    if (standstill_) {
+      sweep();
+    } else {
+      check_waits();
+    }
   }
 }
 
 int Tracer::timeout() const {
+  if (standstill_) return standstill_->done ? kSweepMs : -1;
   if (!retries_.empty()) return kRetryMs;
   if (waits_.empty()) return -1;
   const auto next = std::min_element(waits_.begin(), waits_.end(), [](const Request& a, const Request& b) {
@@ -106,21 +124,36 @@ void Tracer::take_jobs() {
     const std::lock_guard<std::mutex> guard(mutex_);
     jobs.swap(jobs_);
   }
-  std::deque<Request> retries;
-  retries.swap(retries_);
-  for (Request& request : retries) on_ptrace(request);
+  if (!standstill_) {
+    std::deque<Request> retries;
+    retries.swap(retries_);
+    for (Request& request : retries) on_ptrace(request);
+  }
   for (Job& job : jobs) {
-    if (auto* exchange = std::get_if<Exchange>(&job)) {
-      start_exchange(*exchange);
-    } else if (const auto* interruption = std::get_if<Interruption>(&job)) {
-      start_interruption(*interruption);
-    } else if (auto* guard = std::get_if<Guard>(&job)) {
-      guard->done.set_value(guard_init());
-    } else if (auto& request = std::get<Request>(job); request.number == SYS_ptrace) {
-      on_ptrace(request);
+    if (auto* pause = std::get_if<Pause>(&job)) {
+      begin_pause(std::move(pause->done));
+    } else if (auto* resume = std::get_if<Resume>(&job)) {
+      end_pause(Error(ECANCELED));
+      resume->done.set_value();
+    } else if (standstill_) {
+      standstill_->deferred.push_back(std::move(job));
     } else {
-      on_wait(request);
+      carry_out(job);
     }
+  }
+}
+
+void Tracer::carry_out(Job& job) {
+  if (auto* exchange = std::get_if<Exchange>(&job)) {
+    start_exchange(*exchange);
+  } else if (const auto* interruption = std::get_if<Interruption>(&job)) {
+    start_interruption(*interruption);
+  } else if (auto* guard = std::get_if<Guard>(&job)) {
+    guard->done.set_value(guard_init());
+  } else if (const auto* execution = std::get_if<Execution>(&job)) {
+    let_execute(execution->process, execution->thread, execution->notification_id);
+  } else if (auto* request = std::get_if<Request>(&job)) {
+    request->number == SYS_ptrace ? on_ptrace(*request) : on_wait(*request);
   }
 }
 
@@ -136,16 +169,21 @@ void Tracer::take_events() {
   // A child of the monitor itself may have been reaped by the thread that waits for those.
   std::vector<HostPid> gone;
   for (const auto& [thread, tracee] : tracees_) {
-    siginfo_t info{};
-    if (tracee.monitor_child && kernel::has_ended(tracee.pidfd.get()) &&
-        ::waitid(P_PID, static_cast<id_t>(thread.value()), &info, WEXITED | WNOHANG | WNOWAIT | __WALL) != 0) {
-      gone.push_back(thread);
-    }
+    if (tracee.monitor_child && was_reaped(thread, tracee.pidfd.get())) gone.push_back(thread);
   }
-  for (const HostPid thread : gone) on_end(thread, SIGKILL, {});
+  for (const auto& [thread, kicked] : kicked_) {
+    if (kicked.pidfd && was_reaped(thread, kicked.pidfd.get())) gone.push_back(thread);
+  }
+  for (const HostPid thread : gone) {
+    (void)hold(thread, SIGKILL, {});
+    kicked_.erase(thread);
+    on_end(thread, SIGKILL, {});
+  }
 }
 
 void Tracer::on_event(HostPid thread, int status, const rusage& usage) {
+  if (WIFSTOPPED(status) && status >> 16 == PTRACE_EVENT_EXEC) rename_kicked(thread);
+  if (hold(thread, status, usage)) return;
   if (kicked_.count(thread) != 0) {
     on_kicked(thread, status);
     return;

@@ -5,6 +5,8 @@
 // inside out, keeps the stops of their tracees for them, answers their waits, and hides what a tracee does for the monitor:
 // nudged calls, and the loader. Sources: ptrace(2), kernel/ptrace.c, kernel/signal.c, kernel/exit.c.
 //
+// Being the one tracer, it also is what stops all guests where there is no cgroup to freeze (tracer_pause.cc).
+//
 // Known differences: SIGCHLD of a stop carries SI_QUEUE in place of CLD_TRAPPED, and is sent even where the tracer has asked
 // for none with SA_NOCLDSTOP, which cannot be seen from outside.
 #pragma once
@@ -20,6 +22,7 @@
 #include <mutex>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <variant>
 #include <vector>
 
@@ -46,6 +49,21 @@ class Tracer {
   // Has the signals of init, which is about to run its program, looked at before they are delivered: from the moment that the
   // answer is there on.
   std::future<Status> guard_signals_of_init();
+
+  // Stops every thread of every guest, of which guests see nothing then or later. `done` is called from the tracing thread:
+  // all stand still, or all go on since one would not stop. ECANCELED: resume() came before that.
+  void pause(std::function<void(Status)> done) { post(Pause{std::move(done)}); }
+  // Lets all go on; nothing happens without a pause. Returns when it is done.
+  void resume();
+  // Of a process that the monitor has made: it is none of the guests until it executes.
+  void expect(HostPid process);
+  void forget_expected(HostPid process);
+  // Lets the native exec of `thread` go on that waits in a notification: now, or after the pause. What becomes of it is to be
+  // said by executed() or exec_failed().
+  void let_execute(HostPid process, HostPid thread, uint64_t notification_id);
+  void executed(HostPid process);
+  void exec_failed(HostPid thread);
+
   // The wait status of a traced child of this process that the tracing thread has reaped; once.
   std::optional<int> reaped_status(HostPid child);
 
@@ -79,7 +97,17 @@ class Tracer {
   struct Guard {
     std::promise<Status> done;
   };
-  using Job = std::variant<Request, Exchange, Interruption, Guard>;
+  struct Pause {
+    std::function<void(Status)> done;
+  };
+  struct Resume {
+    std::promise<void> done;
+  };
+  struct Execution {
+    HostPid process, thread;
+    uint64_t notification_id;
+  };
+  using Job = std::variant<Request, Exchange, Interruption, Guard, Pause, Resume, Execution>;
   // The end of a tracee that its tracer has to collect.
   struct Ended {
     HostPid thread, process;
@@ -101,6 +129,7 @@ class Tracer {
   void post(Job job);
   void run();
   void take_jobs();
+  void carry_out(Job& job);
   void take_events();
   void on_event(HostPid thread, int status, const rusage& usage);
   int timeout() const;
@@ -127,8 +156,20 @@ class Tracer {
   void hide(Tracee& tracee);
   void requeue(const Tracee& tracee, int signal) const;
   void come_back(Tracee& tracee, ExchangeEnd end);
-  void kick(HostPid thread);
+  bool kick(HostPid thread);
+  void add_kicked(HostPid thread);
+  void rename_kicked(HostPid leader);
   void on_kicked(HostPid thread, int status);
+
+  // tracer_pause.cc: all guests stand still
+  void begin_pause(std::function<void(Status)> done);
+  void sweep();
+  bool stop_process(HostPid process);
+  bool stop_thread(HostPid process, HostPid thread, bool may_seize);
+  bool interrupt_for_pause(HostPid thread);
+  bool is_executing(HostPid process, const std::vector<HostPid>& threads);
+  bool hold(HostPid thread, int status, const rusage& usage);
+  void end_pause(Status outcome);
 
   // tracer_guard.cc: init's threads
   Status guard_init();
@@ -174,17 +215,36 @@ class Tracer {
   bool started_ = false;
   std::deque<Job> jobs_;
   std::unordered_map<HostPid, int> reaped_;
+  bool holding_ = false;                            // no exec may begin
+  std::unordered_set<HostPid> expected_;            // processes that have not executed anything yet
+  std::unordered_map<HostPid, HostPid> executing_;  // threads in a native exec, and their processes
 
   // Only the tracing thread's:
   Fd child_signals_;  // signalfd of SIGCHLD
   std::map<HostPid, Tracee> tracees_;
-  struct Unclaimed {
+  struct Event {
     int status;
     rusage usage;
   };
-  std::map<HostPid, Unclaimed> unclaimed_;  // newborn threads whose maker has not reported them yet
-  // Threads seized only to come back with their waits; a register exchange may have to be done on the way.
-  std::map<HostPid, std::optional<PendingExchange>> kicked_;
+  std::map<HostPid, Event> unclaimed_;  // newborn threads whose maker has not reported them yet
+  // Threads seized only to stop once, and to be let go then: to come back with their waits, or for a pause. A register exchange
+  // may have to be done on the way.
+  struct Kicked {
+    std::optional<PendingExchange> exchange;
+    Fd pidfd;  // of a child of this process, whose end is reaped elsewhere
+  };
+  std::map<HostPid, Kicked> kicked_;
+  // From the moment that a pause is asked for to its end.
+  struct Standstill {
+    std::function<void(Status)> done;  // none: everything stands still
+    Clock::time_point deadline, next_sweep;
+    int quiet_sweeps = 0;                              // in a row, in which nothing was found that still moves
+    std::map<HostPid, Clock::time_point> interrupted;  // threads, and since when
+    std::map<HostPid, Event> held;                     // stops that are looked at when it is over
+    std::deque<Job> deferred;                          // and what guests and other parts of the monitor want
+    std::string obstacle;                              // why the last sweep was not quiet
+  };
+  std::optional<Standstill> standstill_;
   uint64_t next_stop_ = 1;
   struct Watched {
     kernel::TracerIds ids;

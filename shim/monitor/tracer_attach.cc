@@ -144,7 +144,7 @@ void Tracer::attach(Request& request, bool seize) {
   // The number may have gone to a process outside since it was looked at.
   if (!world_.is_member(named)) {
     (void)::ptrace(PTRACE_INTERRUPT, named.value(), 0, 0);
-    kicked_.emplace(named, std::nullopt);
+    kicked_.try_emplace(named);
     return answer(request, -ESRCH);
   }
   Tracee tracee;

@@ -18,6 +18,7 @@
 #include "shim/kernel/pidfd.h"
 #include "shim/kernel/ptrace_stop.h"
 #include "shim/monitor/conditions.h"
+#include "shim/monitor/repeated_call.h"
 #include "shim/monitor/tracer.h"
 #include "shim/table/table.h"
 
@@ -112,6 +113,7 @@ void Tracer::on_guarded_stop(Tracee& tracee, int status) {
   const StopKind kind = kernel::kind_of_stop(status);
   const int signal = kind == StopKind::signal ? delivered_to_init(tracee.thread, WSTOPSIG(status)) : 0;
   if (signal != 0) repeat_unreceived_call(tracee, signal);
+  if (kind == StopKind::signal) repeat_unless_handled(tracee.thread);
   if (kind == StopKind::event && status >> 16 == PTRACE_EVENT_CLONE) on_guarded_clone(tracee);
   if (kind == StopKind::event && status >> 16 == PTRACE_EVENT_EXEC) {
     std::erase_if(tracees_, [&tracee](const auto& item) { return item.second.guarded && item.first != tracee.thread; });
@@ -137,7 +139,7 @@ void Tracer::on_guarded_clone(const Tracee& parent) {
   const auto process = world_.thread_group_of(thread);
   child.abandoned = process.ok() && *process != world_.init();
   if (const auto first = unclaimed_.find(thread); first != unclaimed_.end()) {
-    const Unclaimed event = first->second;
+    const Event event = first->second;
     unclaimed_.erase(first);
     on_guarded_stop(child, event.status);
   }

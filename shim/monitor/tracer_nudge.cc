@@ -6,6 +6,7 @@
 
 #include <csignal>
 
+#include "shim/kernel/pidfd.h"
 #include "shim/kernel/ptrace_stop.h"
 #include "shim/monitor/interruption.h"
 #include "shim/monitor/tracer.h"
@@ -34,7 +35,7 @@ void Tracer::start_exchange(Exchange& exchange) {
     }
     const uint64_t id = exchange.pending.notification_id;
     if (const auto kicked = kicked_.find(exchange.thread); kicked != kicked_.end()) {
-      kicked->second = std::move(exchange.pending);
+      kicked->second.exchange = std::move(exchange.pending);
       (void)listener_.answer(id, -EINTR);
       return;
     }
@@ -83,6 +84,7 @@ bool Tracer::finish_exchange(Tracee& tracee, int status) {
   const PendingExchange exchange = std::move(*tracee.exchange);
   tracee.exchange.reset();
   if (kind == StopKind::group) tracee.interrupt_due = true;
+  tracee.swallow_trap = false;
   if (tracee.guarded) {
     exchange.change(registers);
     registers.orig_rax = static_cast<unsigned long long>(-1);
@@ -163,38 +165,64 @@ void Tracer::come_back(Tracee& tracee, ExchangeEnd end) {
   (void)resume(tracee, tracee.resumed_with, 0);
 }
 
-// Makes a thread that waits in the kernel come back to the monitor with its wait.
-void Tracer::kick(HostPid thread) {
+// Makes a thread stop once, of which its tracer sees nothing; one that waits in the kernel comes back to the monitor with its
+// wait. False: it cannot be traced now.
+bool Tracer::kick(HostPid thread) {
   if (Tracee* tracee = find(thread)) {
-    if (tracee->stopped || tracee->hidden) return;
+    if (tracee->stopped || tracee->hidden) return true;
     tracee->swallow_trap = ::ptrace(PTRACE_INTERRUPT, thread.value(), 0, 0) == 0;
-    return;
+    return tracee->swallow_trap;
   }
-  if (kicked_.count(thread) != 0 || ::ptrace(PTRACE_SEIZE, thread.value(), 0, 0) != 0) return;
-  kicked_.emplace(thread, std::nullopt);
-  (void)::ptrace(PTRACE_INTERRUPT, thread.value(), 0, 0);
+  if (kicked_.count(thread) != 0) return true;
+  if (::ptrace(PTRACE_SEIZE, thread.value(), 0, PTRACE_O_TRACEEXEC) != 0) return false;
+  add_kicked(thread);
+  return ::ptrace(PTRACE_INTERRUPT, thread.value(), 0, 0) == 0;
+}
+
+void Tracer::add_kicked(HostPid thread) {
+  Kicked& kicked = kicked_[thread];
+  auto pidfd = kernel::open_pidfd(thread);  // of a process only
+  if (!pidfd.ok()) return;
+  const auto parent = kernel::parent_process(pidfd->get(), thread);
+  if (parent.ok() && parent->value() == ::getpid()) kicked.pidfd = std::move(*pidfd);
+}
+
+// A thread that executes a program gets its process's id, whose former owner is gone.
+void Tracer::rename_kicked(HostPid leader) {
+  unsigned long message = 0;
+  if (::ptrace(PTRACE_GETEVENTMSG, leader.value(), 0, &message) != 0) return;
+  const HostPid former(static_cast<pid_t>(message));
+  if (former == leader) return;
+  kicked_.erase(leader);
+  if (kicked_.erase(former) != 0) add_kicked(leader);
 }
 
 void Tracer::on_kicked(HostPid thread, int status) {
   if (!WIFSTOPPED(status)) {
+    if (kicked_.at(thread).pidfd) {
+      const std::lock_guard<std::mutex> guard(mutex_);
+      reaped_[thread] = status;
+    }
     kicked_.erase(thread);
     return;
   }
   const StopKind kind = kernel::kind_of_stop(status);
-  if (kind == StopKind::trap || kind == StopKind::group) {
-    if (const auto& exchange = kicked_.at(thread)) {
-      user_regs_struct registers{};
-      if (::ptrace(PTRACE_GETREGS, thread.value(), 0, &registers) == 0 && registers.rip == exchange->instruction_pointer) {
-        exchange->change(registers);
-        registers.orig_rax = static_cast<unsigned long long>(-1);
-        (void)::ptrace(PTRACE_SETREGS, thread.value(), 0, &registers);
-      }
+  const int signal = kind == StopKind::signal ? WSTOPSIG(status) : 0;
+  if (const auto& exchange = kicked_.at(thread).exchange) {
+    if (kind != StopKind::trap && kind != StopKind::group) {
+      (void)::ptrace(PTRACE_INTERRUPT, thread.value(), 0, 0);  // any other stop takes a pending interrupt away
+      (void)::ptrace(PTRACE_CONT, thread.value(), 0, signal);
+      return;
     }
-    (void)::ptrace(PTRACE_DETACH, thread.value(), 0, 0);
-    kicked_.erase(thread);
-    return;
+    user_regs_struct registers{};
+    if (::ptrace(PTRACE_GETREGS, thread.value(), 0, &registers) == 0 && registers.rip == exchange->instruction_pointer) {
+      exchange->change(registers);
+      registers.orig_rax = static_cast<unsigned long long>(-1);
+      (void)::ptrace(PTRACE_SETREGS, thread.value(), 0, &registers);
+    }
   }
-  (void)::ptrace(PTRACE_CONT, thread.value(), 0, kind == StopKind::signal ? WSTOPSIG(status) : 0);
+  (void)::ptrace(PTRACE_DETACH, thread.value(), 0, signal);
+  kicked_.erase(thread);
 }
 
 }  // namespace litebox::monitor

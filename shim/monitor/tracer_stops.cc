@@ -70,6 +70,8 @@ void Tracer::on_stop(Tracee& tracee, int status, const rusage& usage) {
       let_go(tracee, tracee.resumed_with, 0);
       return;
     }
+  } else if (tracee.swallow_trap) {
+    (void)::ptrace(PTRACE_INTERRUPT, tracee.thread.value(), 0, 0);  // this stop may have taken it away
   }
   if (kind == StopKind::signal && tracee.pass_signal == signal) {
     tracee.pass_signal = 0;
@@ -110,6 +112,7 @@ bool Tracer::leave_blob(Tracee& tracee, int status) {
     tracee.deferred_signals.push_back(WSTOPSIG(status));
   } else {
     tracee.interrupt_due = tracee.interrupt_asked;
+    tracee.swallow_trap = false;
   }
   // A nudged call ends with a register exchange, the loader without a sign.
   tracee.leaving = *offset >= abi::kEmptyString - abi::kBlobBase;
@@ -139,6 +142,8 @@ bool Tracer::on_hidden_stop(Tracee& tracee, int status) {
       tracee.interrupt_due = true;
       break;
     case StopKind::trap:
+      tracee.swallow_trap = false;
+      break;
     case StopKind::syscall:
       break;
   }
@@ -202,7 +207,7 @@ void Tracer::adopt_child(Tracee& parent) {
   world_.traces().add(thread, child.tracer);
   tracees_.emplace(thread, std::move(child));
   if (const auto first = unclaimed_.find(thread); first != unclaimed_.end()) {
-    const Unclaimed event = first->second;
+    const Event event = first->second;
     unclaimed_.erase(first);
     on_stop(*find(thread), event.status, event.usage);
   }
