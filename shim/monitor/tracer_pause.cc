@@ -7,6 +7,9 @@
 //
 // What is not in a stop stands still as well if it waits in the kernel with the interrupt upon it: for an answer of the
 // monitor, or for a child of vfork(2). It stops on its way out, before it executes another instruction.
+//
+// Known difference: a guest that traces another's calls sees one that waited during the pause end and begin anew, as after
+// SIGSTOP and SIGCONT.
 #include <fcntl.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
