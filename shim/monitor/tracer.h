@@ -239,6 +239,7 @@ class Tracer {
     std::function<void(Status)> done;  // none: everything stands still
     Clock::time_point deadline, next_sweep;
     int quiet_sweeps = 0;                              // in a row, in which nothing was found that still moves
+    std::vector<HostPid> members;                      // that the last one found
     std::map<HostPid, Clock::time_point> interrupted;  // threads, and since when
     std::map<HostPid, Event> held;                     // stops that are looked at when it is over
     std::deque<Job> deferred;                          // and what guests and other parts of the monitor want

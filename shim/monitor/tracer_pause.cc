@@ -32,7 +32,7 @@ constexpr auto kPatience = std::chrono::seconds(10);
 constexpr auto kSweepInterval = std::chrono::milliseconds(1);
 // How long an interrupted thread may take to its stop before it counts as waiting in the kernel.
 constexpr auto kStopPatience = std::chrono::milliseconds(20);
-// The second finds what was forked behind the first one's back.
+// In a row, with the same members: a process may be forked while the members are being listed, and its parent end.
 constexpr int kQuietSweeps = 2;
 
 // The state letter of /proc/<pid>/task/<tid>/stat; 0 when the thread is gone.
@@ -107,8 +107,13 @@ void Tracer::begin_pause(std::function<void(Status)> done) {
 void Tracer::sweep() {
   const auto now = Clock::now();
   if (!standstill_->done || now < standstill_->next_sweep) return;
-  bool quiet = true;
-  for (const HostPid process : world_.own_members()) quiet = stop_process(process) && quiet;
+  // Who has come or gone since the last sweep may have forked behind its back.
+  std::vector<HostPid> members = world_.own_members();
+  std::sort(members.begin(), members.end());
+  bool quiet = members == standstill_->members;
+  standstill_->obstacle = "processes come and go";
+  for (const HostPid process : members) quiet = stop_process(process) && quiet;
+  standstill_->members = std::move(members);
   standstill_->quiet_sweeps = quiet ? standstill_->quiet_sweeps + 1 : 0;
   standstill_->next_sweep = Clock::now() + kSweepInterval;
   if (standstill_->quiet_sweeps >= kQuietSweeps) {

@@ -92,7 +92,7 @@ CASES = {
     "thread": f"{GDB} -ex 'break in_thread' -ex run -ex 'bt 1' -ex 'info threads' -ex 'print value' -ex next -ex 'print value' "
               "-ex continue ./program",
     "both": f"{GDB} -ex 'set detach-on-fork off' -ex 'set schedule-multiple on' -ex 'catch fork' -ex run -ex 'info inferiors' "
-            "-ex 'kill inferiors 2' -ex kill ./program | sed 's/process [0-9]*/process N/'",
+            "-ex 'kill inferiors 2' -ex kill ./program | sed 's/process [0-9]* */process N /'",
     "watch": f"{GDB} -ex 'break main' -ex run -ex 'watch value' -ex continue -ex 'bt 1' -ex kill ./program",
     "attach_gdb": f"./loop & p=$!; sleep 0.3; {GDB} -ex 'break spin' -ex bt -ex 'print counter > 0' -ex 'generate-core-file /tmp/core' "
                   "-ex detach -p $p | grep -E 'spin|main|Saved|[$]'; kill $p; wait $p; echo $?; "
