@@ -97,10 +97,11 @@ void Tracer::begin_pause(std::function<void(Status)> done) {
     const std::lock_guard<std::mutex> guard(mutex_);
     holding_ = true;
   }
-  standstill_.emplace();
-  standstill_->done = std::move(done);
-  standstill_->next_sweep = Clock::now();
-  standstill_->deadline = standstill_->next_sweep + kPatience;
+  Standstill standstill;
+  standstill.done = std::move(done);
+  standstill.next_sweep = Clock::now();
+  standstill.deadline = standstill.next_sweep + kPatience;
+  standstill_ = std::move(standstill);
 }
 
 // Looks for what still moves.

@@ -96,7 +96,7 @@ enum { WORKS = sizeof works / sizeof *works };
 
 static void* repeat(void* argument) {
   const size_t which = (size_t)argument;
-  while (which < NUMBERS) works[which % WORKS](&numbers[FIRST_COUNTER + which]);
+  while (!numbers[RELEASE]) works[which % WORKS](&numbers[FIRST_COUNTER + which]);
   return NULL;
 }
 
@@ -427,7 +427,7 @@ static void release_calls(int locked) {
   send(sockets[0][1], "x", 1, 0);
   const int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const struct sockaddr_un address = {AF_UNIX, "/socket"};
-  connect(client, (const struct sockaddr*)&address, sizeof address);
+  if (connect(client, (const struct sockaddr*)&address, sizeof address) != 0) _exit(2);
   flock(locked, LOCK_UN);
   close(open("/fifo", O_WRONLY | O_CLOEXEC));
   const struct {
