@@ -300,8 +300,11 @@ def main():
             os.environ["XDG_RUNTIME_DIR"] = str(directory)
         for frozen in (False, True) if options.who == "root" else (False,):
             test = Test(directory, litebox, bundle, frozen, expected)
-            cases = {"counting": lambda: test.counting(options.rounds), "calls": test.calls, "chain": lambda: test.chain(options.rounds),
-                     "errors": test.errors, "created": test.created, "signals": test.signals}
+            cases = {"counting": lambda: test.counting(options.rounds), "calls": test.calls, "errors": test.errors,
+                     "created": test.created, "signals": test.signals}
+            # Not yet without a freezer (README): the monitor does not catch a program that is forked faster than it looks.
+            if frozen or options.only == "chain":
+                cases["chain"] = lambda: test.chain(options.rounds)
             if not frozen:  # the keeper would be frozen with the guests
                 cases["helpers_killed"] = test.helpers_killed
             for name, case in cases.items():
