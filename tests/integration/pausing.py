@@ -302,7 +302,7 @@ def main():
             test = Test(directory, litebox, bundle, frozen, expected)
             cases = {"counting": lambda: test.counting(options.rounds), "calls": test.calls, "errors": test.errors,
                      "created": test.created, "signals": test.signals}
-            # Not yet without a freezer (README): the monitor does not catch a program that is forked faster than it looks.
+            # Not yet without a freezer (README): processes that fork and end faster than the monitor looks go on.
             if frozen or options.only == "chain":
                 cases["chain"] = lambda: test.chain(options.rounds)
             if not frozen:  # the keeper would be frozen with the guests
