@@ -12,7 +12,6 @@ import ctypes
 import json
 import os
 import pathlib
-import pwd
 import random
 import shutil
 import signal
@@ -289,20 +288,8 @@ def main():
     directory = pathlib.Path(tempfile.mkdtemp(prefix="litebox-concurrency-"))
     failures = 0
     try:
-        directory.chmod(0o755)
-        bundle = directory / "bundle"
-        bundle.mkdir()
-        user = pwd.getpwnam("nobody") if options.who == "user" else None
-        litebox = directory / "litebox"  # the build may lie where only root may look
-        shutil.copy(options.litebox, litebox)
-        subprocess.run([options.make_rootfs, "busybox", bundle / "rootfs", *([user.pw_name] if user else [])], check=True)
-        if user:
-            for path in (directory, bundle):
-                os.chown(path, user.pw_uid, user.pw_gid)
-            os.setgroups([])
-            os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
-            os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
-            os.environ["XDG_RUNTIME_DIR"] = str(directory)
+        litebox, bundle, user = lifecycle.make_bundle(options, directory)
+        lifecycle.become(user, directory, bundle)
         test = Test(directory, litebox, bundle)
         print(f"seed {options.seed}", flush=True)
         for name, rounds in (("pairs", 2000 if options.full else len(PAIRS)), ("kills", 1000 if options.full else 3 * len(KILLS))):

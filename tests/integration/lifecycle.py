@@ -260,6 +260,30 @@ class Test:
         print(f"kill -9 leaves nothing (seed {seed}): rounds {counts}")
 
 
+def make_bundle(options, directory):
+    """A copy of litebox and a bundle with a busybox root file system in `directory`, and the user of --as; None for root."""
+    directory.chmod(0o755)
+    bundle = directory / "bundle"
+    bundle.mkdir()
+    user = pwd.getpwnam("nobody") if options.who == "user" else None
+    litebox = directory / "litebox"  # the build may lie where only root may look
+    shutil.copy(options.litebox, litebox)
+    subprocess.run([options.make_rootfs, "busybox", bundle / "rootfs", *([user.pw_name] if user else [])], check=True)
+    return litebox, bundle, user
+
+
+def become(user, directory, bundle):
+    """Makes the rest of the test the user's, who owns both; nothing for None."""
+    if user is None:
+        return
+    for path in (directory, bundle):
+        os.chown(path, user.pw_uid, user.pw_gid)
+    os.setgroups([])
+    os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
+    os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
+    os.environ["XDG_RUNTIME_DIR"] = str(directory)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--litebox", required=True, type=pathlib.Path)
@@ -272,20 +296,8 @@ def main():
     directory = pathlib.Path(tempfile.mkdtemp(prefix="litebox-lifecycle-"))
     failures = 0
     try:
-        directory.chmod(0o755)
-        bundle = directory / "bundle"
-        bundle.mkdir()
-        user = pwd.getpwnam("nobody") if options.who == "user" else None
-        litebox = directory / "litebox"  # the build may lie where only root may look
-        shutil.copy(options.litebox, litebox)
-        subprocess.run([options.make_rootfs, "busybox", bundle / "rootfs", *([user.pw_name] if user else [])], check=True)
-        if user:
-            for path in (directory, bundle):
-                os.chown(path, user.pw_uid, user.pw_gid)
-            os.setgroups([])
-            os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
-            os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
-            os.environ["XDG_RUNTIME_DIR"] = str(directory)
+        litebox, bundle, user = make_bundle(options, directory)
+        become(user, directory, bundle)
         test = Test(directory, litebox, bundle)
 
         def storm():

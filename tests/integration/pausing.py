@@ -11,7 +11,6 @@ import json
 import mmap
 import os
 import pathlib
-import pwd
 import random
 import shutil
 import signal
@@ -142,11 +141,8 @@ class Test(lifecycle.Test):
         self.numbers.release()
         status = self.await_end(keeper)
         check((status, self.output()) == (0, "stops seen: 0\n"), f"ended with {status:x}, {self.output()!r}")
-        self.end_stopped("counting")
+        self.call("delete", "counting")
         print(f"{rounds} pauses, the slowest after {longest * 1000:.0f} ms", flush=True)
-
-    def end_stopped(self, name):
-        self.call("delete", name)
 
     def calls(self):
         keeper = self.launch("calls", "calls", "/numbers")
@@ -282,22 +278,10 @@ def main():
     directory = pathlib.Path(tempfile.mkdtemp(prefix="litebox-pausing-"))
     failures = 0
     try:
-        directory.chmod(0o755)
-        bundle = directory / "bundle"
-        bundle.mkdir()
-        user = pwd.getpwnam("nobody") if options.who == "user" else None
-        litebox = directory / "litebox"  # the build may lie where only root may look
-        shutil.copy(options.litebox, litebox)
-        subprocess.run([options.make_rootfs, "busybox", bundle / "rootfs", *([user.pw_name] if user else [])], check=True)
+        litebox, bundle, user = lifecycle.make_bundle(options, directory)
         shutil.copy(options.program, bundle / "rootfs/standstill")
         expected = expected_calls(bundle)
-        if user:
-            for path in (directory, bundle):
-                os.chown(path, user.pw_uid, user.pw_gid)
-            os.setgroups([])
-            os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
-            os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
-            os.environ["XDG_RUNTIME_DIR"] = str(directory)
+        lifecycle.become(user, directory, bundle)
         for frozen in (False, True) if options.who == "root" else (False,):
             test = Test(directory, litebox, bundle, frozen, expected)
             cases = {"counting": lambda: test.counting(options.rounds), "calls": test.calls, "errors": test.errors,
