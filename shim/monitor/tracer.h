@@ -165,7 +165,7 @@ class Tracer {
   void begin_pause(std::function<void(Status)> done);
   void sweep();
   bool stop_process(HostPid process);
-  bool stop_thread(HostPid process, HostPid thread, bool may_seize);
+  bool stop_thread(HostPid thread, bool may_seize);
   bool interrupt_for_pause(HostPid thread);
   bool is_executing(HostPid process, const std::vector<HostPid>& threads);
   bool hold(HostPid thread, int status, const rusage& usage);

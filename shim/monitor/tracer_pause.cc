@@ -10,16 +10,15 @@
 //
 // Known difference: a guest that traces another's calls sees one that waited during the pause end and begin anew, as after
 // SIGSTOP and SIGCONT.
-#include <fcntl.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
 #include <string>
 #include <utility>
 
+#include "shim/kernel/process_status.h"
 #include "shim/kernel/ptrace_stop.h"
 #include "shim/monitor/repeated_call.h"
 #include "shim/monitor/tracer.h"
@@ -34,18 +33,6 @@ constexpr auto kSweepInterval = std::chrono::milliseconds(1);
 constexpr auto kStopPatience = std::chrono::milliseconds(20);
 // In a row, with the same members: a process may be forked while the members are being listed, and its parent end.
 constexpr int kQuietSweeps = 2;
-
-// The state letter of /proc/<pid>/task/<tid>/stat; 0 when the thread is gone.
-char state_letter(HostPid process, HostPid thread) {
-  const std::string path = "/proc/" + std::to_string(process.value()) + "/task/" + std::to_string(thread.value()) + "/stat";
-  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  char text[128];
-  const ssize_t size = file ? ::read(file.get(), text, sizeof text) : -1;
-  if (size <= 0) return 0;
-  const std::string_view line(text, static_cast<size_t>(size));
-  const size_t name_end = line.rfind(") ");
-  return name_end == std::string_view::npos || name_end + 2 >= line.size() ? '\0' : line[name_end + 2];
-}
 
 }  // namespace
 
@@ -134,15 +121,16 @@ bool Tracer::stop_process(HostPid process) {
   const std::vector<HostPid> threads = syscalls::threads_of(process);
   const bool may_seize = !is_executing(process, threads);
   bool quiet = true;
-  for (const HostPid thread : threads) quiet = stop_thread(process, thread, may_seize) && quiet;
+  for (const HostPid thread : threads) quiet = stop_thread(thread, may_seize) && quiet;
   return quiet;
 }
 
-bool Tracer::stop_thread(HostPid process, HostPid thread, bool may_seize) {
+bool Tracer::stop_thread(HostPid thread, bool may_seize) {
   if (standstill_->held.count(thread) != 0 || unclaimed_.count(thread) != 0) return true;
   const Tracee* tracee = find(thread);
   if (tracee != nullptr && tracee->stopped) return true;
-  const char state = state_letter(process, thread);
+  const auto status = kernel::ProcessStatus::of(thread);
+  const char state = status.ok() ? status->state() : '\0';  // none: it is gone
   if (state == 0 || state == 'Z' || state == 'X') return true;
   const bool seized = tracee != nullptr || kicked_.count(thread) != 0;
   if (seized && state == 't') return true;  // its tracer has it listen for the end of a group stop
