@@ -207,6 +207,15 @@ Status join_cgroups(const std::vector<std::string>& directories, pid_t pid) {
   return {};
 }
 
+Status enter_cgroups(const std::vector<std::string>& directories) {
+  for (const std::string& directory : directories) {
+    const std::string tasks = directory + "/tasks";  // cgroup v1's
+    if (exists(tasks) && write_control_file(tasks, "0").ok()) continue;
+    LITEBOX_TRY(join_cgroups({directory}, ::getpid()));
+  }
+  return {};
+}
+
 std::vector<pid_t> cgroup_processes(const std::vector<std::string>& directories) {
   std::set<pid_t> pids;
   for (const std::string& directory : directories) {

@@ -40,6 +40,9 @@ Status apply_resources(const CgroupDirectories& directories, const oci::Resource
 
 // Moves a process into each of the directories.
 Status join_cgroups(const std::vector<std::string>& directories, pid_t pid);
+// Moves the calling process, which has one thread only: where it can do so by itself, it does not wait for all processors, as
+// whoever moves another does (kernel/cgroup/cgroup.c cgroup_procs_write_start()).
+Status enter_cgroups(const std::vector<std::string>& directories);
 
 // The processes in the directories and below, each once.
 std::vector<pid_t> cgroup_processes(const std::vector<std::string>& directories);

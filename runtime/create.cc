@@ -209,6 +209,7 @@ class Creation {
     setup.container.preserved = std::move(request_.preserved);
     if (console_) setup.container.terminal = std::move(console_->slave);
     setup.container.cgroups = record_.container_cgroups;
+    setup.monitor_cgroups = record_.monitor_cgroups;
     setup.container.cgroup_of_controllers = cgroups_by_controller(mounted_cgroup_hierarchies(), record_);
     setup.container.joined_uts = joined_.uts;
     setup.container.joined_pid = joined_.pid;
@@ -216,9 +217,7 @@ class Creation {
     LITEBOX_ASSIGN(keeper_, Keeper::spawn(setup, monitor_main));
     record_.keeper = keeper_->keeper();
     record_.monitor = keeper_->monitor();
-    LITEBOX_TRY(directory_.write_record(record_));
-    LITEBOX_TRY(join_cgroups(record_.container_cgroups, record_.keeper.pid));
-    return join_cgroups(record_.monitor_cgroups, record_.monitor.pid);
+    return directory_.write_record(record_);
   }
 
   Status run_create_hooks() {

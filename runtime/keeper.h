@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "base/fd.h"
 #include "base/result.h"
@@ -20,6 +21,7 @@ struct KeeperSetup {
   monitor::ContainerSetup container;  // `ready` and `exit_status` are the keeper's to fill
   NetworkPlan network;
   NetworkSettings network_settings;
+  std::vector<std::string> monitor_cgroups;  // directories; the keeper itself enters the container's
 };
 
 // The command's end of a keeper that is being set up. The keeper gives up, with all that it has made, when this goes away

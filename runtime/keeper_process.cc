@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/program_pages.h"
 #include "base/unix_socket.h"
+#include "runtime/cgroups.h"
 #include "runtime/control_client.h"
 #include "runtime/signals.h"
 #include "runtime/wait_status.h"
@@ -61,6 +62,11 @@ bool wait_for_gate(const Fd& gate) {
   for (const Fd& fd : container.standard_io) kept.push_back(fd.get());
   for (const Fd& fd : container.preserved) kept.push_back(fd.get());
   close_all_but(std::move(kept));  // the lock of the state directory above all
+  if (const Status entered = enter_cgroups(setup.monitor_cgroups); !entered.ok()) {
+    const std::string text = entered.error().message() + "\n";
+    (void)!write(container.ready.get(), text.data(), text.size());
+    _exit(1);
+  }
   if (!wait_for_gate(gate) || getppid() != keeper) _exit(1);
   gate.reset();
   _exit(monitor_main(std::move(setup.container)));
@@ -223,6 +229,8 @@ void run_keeper(KeeperSetup& setup, const MonitorMain& monitor_main, Fd channel,
     run_monitor(setup, monitor_main, Fd(gate[0]), keeper);
   }
   release_standard_io();
+  // Without the monitor, for which a limit on processes might leave no room.
+  if (const Status entered = enter_cgroups(setup.container.cgroups); !entered.ok()) give_up(entered.error().message());
   close_all_but({signals.descriptor(), channel.get(), gate[1], exit_status[0]});
   (void)send_message(channel.get(), keeper_channel::kMonitor + std::to_string(monitor));
   KeeperLoop loop(setup.container.state_directory, std::move(channel), Fd(gate[1]), Fd(exit_status[0]), monitor, signals);

@@ -25,6 +25,7 @@ struct SpawnRequest {
   bool subreaper = false;             // orphans inside are re-parented to it
   char* const* argv = nullptr;
   char* const* envp = nullptr;
+  std::vector<int> cgroups;         // open "tasks" files of cgroup v1, which it enters by itself
   const char* directory = nullptr;  // in the kernel-confined tree: where it begins
   int loader = -1;
 };
@@ -34,6 +35,7 @@ struct SpawnRequest {
 struct Spawned {
   HostPid process;
   Fd gate;
+  bool in_cgroups = false;  // it has entered all that were asked for
 };
 
 class Forker {

@@ -111,6 +111,17 @@ Status write_file(const std::string& path, const std::string& text) {
   return {};
 }
 
+// Where not every directory is one of cgroup v1, none.
+std::vector<Fd> open_tasks(const std::vector<std::string>& cgroups) {
+  std::vector<Fd> files;
+  for (const std::string& cgroup : cgroups) {
+    Fd file(::open((cgroup + "/tasks").c_str(), O_WRONLY | O_CLOEXEC));
+    if (!file) return {};
+    files.push_back(std::move(file));
+  }
+  return files;
+}
+
 std::vector<char*> pointers(const std::vector<std::string>& strings) {
   std::vector<char*> result;
   result.reserve(strings.size() + 1);
@@ -165,6 +176,12 @@ Result<Launched> Launcher::prepare(const LaunchRequest& request, std::function<v
     LITEBOX_ASSIGN(directory, tree.path_of(rootfs::runtime_subject(), state.root, state.cwd));
     spawn.directory = directory.c_str();
   }
+  const std::vector<std::string>& cgroups = request.cgroups ? *request.cgroups : cgroups_;
+  const auto& processors = process.exec_cpu_affinity;
+  // Processors to move on come before the move.
+  const bool moves_itself = request.init || !processors || !processors->initial;
+  const std::vector<Fd> tasks = moves_itself ? open_tasks(cgroups) : std::vector<Fd>();
+  for (const Fd& file : tasks) spawn.cgroups.push_back(file.get());
   LITEBOX_ASSIGN(Spawned spawned, forker_.spawn(spawn));
   // From here on an error closes the gate, which ends the child; whoever waits for children reaps it.
   const HostPid child = spawned.process;
@@ -172,13 +189,14 @@ Result<Launched> Launcher::prepare(const LaunchRequest& request, std::function<v
   LITEBOX_ASSIGN(Fd pidfd, kernel::open_pidfd(child));
   if (request.init) world_.set_own_init(child);
   LITEBOX_TRY(world_.adopt(child, state));
-  const auto& processors = process.exec_cpu_affinity;
   const std::string affinity = "process.execCPUAffinity.";
   if (!request.init && processors && processors->initial) {
     LITEBOX_TRY(set_processors(child, *processors->initial, affinity + "initial"));
   }
-  for (const std::string& cgroup : request.cgroups.value_or(cgroups_)) {
-    LITEBOX_TRY(write_file(cgroup + "/cgroup.procs", std::to_string(child.value())));
+  if (!spawned.in_cgroups) {
+    for (const std::string& cgroup : cgroups) {
+      LITEBOX_TRY(write_file(cgroup + "/cgroup.procs", std::to_string(child.value())));
+    }
   }
   if (!request.init && processors && processors->final) {
     LITEBOX_TRY(set_processors(child, *processors->final, affinity + "final"));
