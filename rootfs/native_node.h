@@ -30,6 +30,7 @@ class NativeNode final : public HostNode {
   Status rename(const Subject& subject, const std::string& name, const NodePtr& new_parent, const std::string& new_name,
                 unsigned flags) override;
   Result<std::vector<DirectoryEntry>> read_directory(const Subject& subject, int64_t offset, size_t budget) override;
+  bool is_listed_by_host() const override { return true; }
 
   Result<Fd> open(const Subject& subject, int flags) override;
   Result<Fd> open_temporary(const Subject& subject, int flags, mode_t mode) override;

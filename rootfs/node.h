@@ -106,6 +106,8 @@ class Node : public std::enable_shared_from_this<Node> {
                         unsigned flags);  // RENAME_*
   // Entries from `offset` on until about `budget` bytes of linux_dirent64 are gathered; empty at the end.
   virtual Result<std::vector<DirectoryEntry>> read_directory(const Subject& subject, int64_t offset, size_t budget);
+  // Whether the host says the same through a descriptor that is open for this directory.
+  virtual bool is_listed_by_host() const { return false; }
 
   // --- content
   // A new open file description of this node: `flags` as open(2)'s, without O_CREAT, O_EXCL, O_NOFOLLOW. The fd is the

@@ -292,8 +292,14 @@ unsigned char RecordedNode::recorded_type(const std::string& name) const {
   return static_cast<unsigned char>(IFTODT((*node)->type()));
 }
 
+bool RecordedNode::has_hidden_names() const {
+  return file_system()->store() != nullptr && file_system()->store()->is_in(key());
+}
+
+bool RecordedNode::is_listed_by_host() const { return !file_system()->has_recorded_devices() && !has_hidden_names(); }
+
 Result<std::vector<DirectoryEntry>> RecordedNode::read_directory(const Subject& /*subject*/, int64_t offset, size_t budget) {
-  const bool filter = file_system()->store() != nullptr && file_system()->store()->is_in(key());
+  const bool filter = has_hidden_names();
   while (true) {
     LITEBOX_ASSIGN(std::vector<DirectoryEntry> entries,
                    retry_access(*file_system(), fd(), [&] { return host::read_directory(fd(), offset, budget); }));

@@ -33,6 +33,7 @@ class RecordedNode final : public HostNode {
   Status rename(const Subject& subject, const std::string& name, const NodePtr& new_parent, const std::string& new_name,
                 unsigned flags) override;
   Result<std::vector<DirectoryEntry>> read_directory(const Subject& subject, int64_t offset, size_t budget) override;
+  bool is_listed_by_host() const override;
 
   Result<Fd> open(const Subject& subject, int flags) override;
   Result<Fd> open_temporary(const Subject& subject, int flags, mode_t mode) override;
@@ -50,6 +51,7 @@ class RecordedNode final : public HostNode {
   Result<RecordedOwnership> ownership() const;
   Status may_use(const Subject& subject, int mask) const;
   unsigned char recorded_type(const std::string& name) const;
+  bool has_hidden_names() const;
   Status may_change_xattr(const Subject& subject, const std::string& name) const;
   // Opens the host's device of the same number in the place of a recorded one.
   Result<Fd> open_device(int flags) const;

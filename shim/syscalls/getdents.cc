@@ -107,10 +107,17 @@ Reply get_entries(const Call& call, Layout layout) {
   struct stat status {};
   if (::fstat(copy.get(), &status) != 0) return Reply::error(last_error());
   if (!S_ISDIR(status.st_mode)) return Reply::error(ENOTDIR);
-  if (layout == Layout::modern && is_host_file(call, {status.st_dev, status.st_ino})) {
+  const bool plain = is_host_file(call, {status.st_dev, status.st_ino});  // without a look at the tree
+  rootfs::Location location;
+  if (!plain) {
+    LITEBOX_OR_REPLY(location, call.world.tree().locate(copy.get()));
+  }
+  if (layout == Layout::modern && (plain || location.node->is_listed_by_host())) {
     if (auto read = read_description(call, copy.get(), capacity)) return std::move(*read);
   }
-  LITEBOX_OR_REPLY(const rootfs::Location location, call.world.tree().locate(copy.get()));
+  if (plain) {
+    LITEBOX_OR_REPLY(location, call.world.tree().locate(copy.get()));
+  }
 
   const off_t position = ::lseek(copy.get(), 0, SEEK_CUR);
   if (position < 0) return Reply::error(last_error());
