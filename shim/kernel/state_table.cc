@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "base/descriptor_limit.h"
+#include "shim/kernel/caller_tag.h"
 #include "shim/kernel/pidfd.h"
 
 namespace litebox::kernel {
@@ -63,9 +64,12 @@ std::optional<uint32_t> StateTable::prefix_of(HostPid process) {
 
 std::optional<uint64_t> StateTable::tag_of(HostPid process) const {
   if (process.value() <= 0) return std::nullopt;
+  const uint64_t version = version_.load(std::memory_order_acquire);  // before the tag, which then looks old, never new
+  if (const auto known = CallerTag::known(process, version)) return known;
   rlimit limit{};
   if (::prlimit(process.value(), RLIMIT_LOCKS, nullptr, &limit) != 0) return std::nullopt;
   if (limit.rlim_cur >> 32U != prefix_) return std::nullopt;
+  CallerTag::found(process, version, limit.rlim_cur);
   return limit.rlim_cur;
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/log.h"
+#include "shim/kernel/caller_tag.h"
 #include "shim/kernel/pending_signals.h"
 #include "shim/kernel/pidfd.h"
 #include "shim/monitor/interruption.h"
@@ -27,6 +28,7 @@ void NotificationLoop::run() {
 }
 
 void NotificationLoop::while_blocking(const std::function<void()>& work) {
+  kernel::CallerTag::forget();
   kernel::allow_blocking(role_.give_up());
   work();
 }
@@ -54,6 +56,7 @@ void NotificationLoop::handle(const seccomp_notif& notification) {
     return;
   }
   const HostPid process = (*entry)->process();
+  const kernel::CallerTag caller_tag(thread, process);
   const bool direct_child = is_direct_child(thread);
   if (execs_.handle(notification, {process, (*entry)->pidfd(), direct_child, *this})) return;
 
