@@ -9,7 +9,7 @@
 
 namespace litebox::abi {
 
-constexpr uint32_t kAbiVersion = 4;
+constexpr uint32_t kAbiVersion = 5;
 
 // Lower bases collide with the address spaces that TSan and MSan reserve.
 constexpr uint64_t kBlobBase = 0x7ea000000000;
@@ -25,6 +25,20 @@ constexpr uint64_t kEmptyString = kBlobBase + 0x40;
 // What rewritten sites of mmap in an ELF interpreter jump to (shim/rewrite/trampoline.h): rcx is the address of the site's own
 // `syscall`. Maps, and puts rewritten text over what has been mapped executable.
 constexpr uint64_t kMapEntry = kBlobBase + 0x80;
+
+// What rewritten sites of execve jump to: rcx is the address of the site's own `syscall`. Makes the call, and executes the
+// loader whose descriptor is the answer (shim/guest/exec.cc). What the monitor knows its two calls by: the addresses behind them.
+constexpr uint64_t kExecEntry = kBlobBase + 0xc0;
+constexpr uint64_t kAfterExecCall = kExecEntry + 0x20;
+constexpr uint64_t kAfterExecLoader = kExecEntry + 0x58;
+
+// What rewritten sites of getpid, gettid and getppid know a container by. Written before its first process begins; only to be
+// compared with.
+struct Ids {
+  uint32_t first_process;  // its host id
+  uint32_t monitor;        // the parent of what no process of the container has made
+};
+constexpr uint64_t kIds = kBlobBase + 0x1e0;
 
 // A sock_fprog in the blob's read-only text: the filter that shuts a thread, and whatever comes from it, out of marked calls
 // for good (EACCES), which are the monitor's from then on. Whoever installs it can only lose by it.
@@ -56,30 +70,30 @@ struct RewrittenText {
 };
 
 // Calls to the monitor: numbers that no kernel has, below the x32 bit.
-constexpr uint32_t kHypercallHello = 0x2c420001;   // rdi = address of a Launch, rsi = its capacity in bytes -> 0 or -errno
+constexpr uint32_t kHypercallHello = 0x2c420001;   // rdi = address of a Launch, rsi = its capacity in bytes -> the
+                                                   // program's descriptor, which is readable and close-on-exec, or -errno
 constexpr uint32_t kHypercallDone = 0x2c420002;    // rdi = result of the nudged call, rsi = the nudge's number; does not return
 constexpr uint32_t kHypercallFailed = 0x2c420003;  // rdi = errno; the loader could not go on: it faults when it is answered
 constexpr uint32_t kHypercallReady = 0x2c420004;   // rdi = the program's entry, rsi = its stack pointer; the monitor lets the
                                                    // thread go there itself, or answers 0: the loader does
 constexpr uint32_t kHypercallText = 0x2c420005;    // rdi = a descriptor open for reading, rsi = address of a RewrittenText
                                                    // -> 0, and what is to be mapped in place of its text; or -errno
+constexpr uint32_t kHypercallExecFailed = 0x2c420006;  // rdi = the loader's descriptor, which the blob could not execute
 // What the loader is told about the program that it starts. Followed by `strings_size` bytes of NUL-terminated strings:
 // first AT_EXECFN, then `prefix_count` strings that take the place of argv[0] (a script's interpreter, its argument, the
 // script's path; 0 for a plain ELF).
 struct Launch {
   uint32_t version;
-  int32_t program_fd;             // readable, close-on-exec; the loader closes it
-  int32_t interpreter_fd;         // PT_INTERP's file, or -1
+  int32_t interpreter_fd;         // PT_INTERP's file, readable and close-on-exec, or -1
   uint32_t uid, euid, gid, egid;  // virtual ids for the auxiliary vector
   uint32_t secure;                // AT_SECURE
   uint32_t prefix_count;
   uint32_t strings_size;
+  uint32_t traced;       // make kHypercallReady before the program begins
   uint64_t random_seed;  // for the placement of PIE images and brk; 0, like ADDR_NO_RANDOMIZE: none
   char comm[16];
-  uint32_t traced;  // make kHypercallReady before the program begins
   uint32_t clears;  // what must not reach a program that gains privileges (kClears...)
   uint32_t locked;  // install kLockdownProgram before the program begins
-  uint32_t reserved;
   RewrittenText program_text, interpreter_text;
 };
 

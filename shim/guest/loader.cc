@@ -87,13 +87,14 @@ extern "C" Start load_program(uint64_t* stack, abi::Launch* launch) {
     answer = call(abi::kHypercallHello, address_of(launch), abi::kLaunchCapacity);
   } while (answer == -EINTR);
   check(answer);
+  const auto program_fd = static_cast<int>(answer);
   if (launch->version != abi::kAbiVersion) fail(-EPROTO);
 
   const uint64_t persona = clear_choices(launch->clears);
   const bool has_interpreter = launch->interpreter_fd >= 0;
   Random random((persona & ADDR_NO_RANDOMIZE) != 0 ? 0 : launch->random_seed);
   Image program = {};
-  map_file(launch->program_fd, has_interpreter ? Role::kDynamicProgram : Role::kStaticProgram, launch->program_text, random,
+  map_file(program_fd, has_interpreter ? Role::kDynamicProgram : Role::kStaticProgram, launch->program_text, random,
            program);
   Image interpreter = {};
   if (has_interpreter) {
@@ -120,7 +121,7 @@ extern "C" Start load_program(uint64_t* stack, abi::Launch* launch) {
   }
   describe(program, vectors, heap);
   call(__NR_prctl, PR_SET_NAME, address_of(launch->comm));
-  call(__NR_close, static_cast<uint64_t>(launch->program_fd));
+  call(__NR_close, static_cast<uint64_t>(program_fd));
   if (has_interpreter) call(__NR_close, static_cast<uint64_t>(launch->interpreter_fd));
   call(kMseal, abi::kBlobBase, page_ceiling(address_of(blob_text_end)) - abi::kBlobBase, 0);
   if (launch->locked != 0) lock_down();

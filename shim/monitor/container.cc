@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/capability.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -20,7 +19,6 @@
 #include "rootfs/native_tree.h"
 #include "shim/filter/filter.h"
 #include "shim/filter/profile.h"
-#include "shim/guest/blob_image.h"
 #include "shim/kernel/ipc_limits.h"
 #include "shim/kernel/pidfd.h"
 #include "shim/kernel/signals.h"
@@ -34,6 +32,7 @@
 #include "shim/monitor/exec_service.h"
 #include "shim/monitor/forker.h"
 #include "shim/monitor/launcher.h"
+#include "shim/monitor/loader.h"
 #include "shim/monitor/listener.h"
 #include "shim/monitor/neighbours.h"
 #include "shim/monitor/notification_loop.h"
@@ -97,23 +96,6 @@ Status may_confine_to_tree(const kernel::Mode& mode) {
 Status link_file(const std::string& from, const std::string& to) {
   if (::link(from.c_str(), to.c_str()) != 0) return last_error("join " + from);
   return {};
-}
-
-// The blob as a sealed memfd that nobody has open for writing.
-Result<Fd> make_loader() {
-  const Fd writable(::memfd_create("litebox", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (!writable) return last_error("memfd_create");
-  const auto image = blob_image();
-  if (::write(writable.get(), image.data(), image.size()) != static_cast<ssize_t>(image.size())) {
-    return last_error("writing the loader");
-  }
-  if (::fchmod(writable.get(), 0555) != 0 ||
-      ::fcntl(writable.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0) {
-    return last_error("sealing the loader");
-  }
-  Fd readable(::open(("/proc/self/fd/" + std::to_string(writable.get())).c_str(), O_RDONLY | O_CLOEXEC));
-  if (!readable) return last_error("reopening the loader");
-  return readable;
 }
 
 // The monitor with all its parts, in the order in which they depend on each other.
@@ -252,7 +234,7 @@ class Container {
     LITEBOX_ASSIGN(Fd listener,
                    forker_.start(std::move(confinement), [this] { return set_thread_inheritance(setup_.config.linux); }));
     listener_.emplace(std::move(listener));
-    LITEBOX_ASSIGN(Fd loader, make_loader());
+    LITEBOX_ASSIGN(Loader loader, Loader::make());
     tracer_.emplace(world_, *listener_);
     std::unique_ptr<rewrite::Cache> texts;
     if (world_.mode().confined_tree) {

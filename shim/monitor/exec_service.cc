@@ -87,7 +87,7 @@ std::optional<int> executed_descriptor(HostPid process) {
 
 }  // namespace
 
-ExecService::ExecService(kernel::World& world, const Listener& listener, Tracer& tracer, Fd loader,
+ExecService::ExecService(kernel::World& world, const Listener& listener, Tracer& tracer, Loader loader,
                          std::unique_ptr<rewrite::Cache> texts)
     : world_(world), listener_(listener), tracer_(tracer), loader_(std::move(loader)), texts_(std::move(texts)) {}
 
@@ -104,7 +104,12 @@ void ExecService::forget(HostPid process) {
 }
 
 void ExecService::begin_exec(const WaitingCall& call, HostPid process, syscalls::Reply::Exec request) {
-  const auto loader_fd = listener_.install(call.notification_id, loader_.get(), true);
+  // A tracer is to see no more than the call.
+  if (call.instruction_pointer == abi::kAfterExecCall && !world_.traces().tracer_of(call.thread)) {
+    answer_exec(call, process, std::move(request));
+    return;
+  }
+  const auto loader_fd = listener_.install(call.notification_id, loader_.descriptor(), true);
   if (!loader_fd.ok()) {
     (void)listener_.answer(call.notification_id, -loader_fd.error().number());
     return;
@@ -118,6 +123,30 @@ void ExecService::begin_exec(const WaitingCall& call, HostPid process, syscalls:
   nudged.envp = request.envp;
   send(call, std::move(nudged), SYS_execveat,
        {static_cast<uint64_t>(*loader_fd), abi::kEmptyString, request.argv.value(), request.envp.value(), AT_EMPTY_PATH, 0});
+}
+
+// The blob goes on by itself: it executes the loader, whose descriptor is the answer.
+void ExecService::answer_exec(const WaitingCall& call, HostPid process, syscalls::Reply::Exec request) {
+  Nudged executing;
+  executing.stage = Stage::executing;
+  executing.process = process;
+  executing.plan = std::move(request.plan);
+  NudgeKey key;
+  {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    executing.nudge = ++last_nudge_;
+    key = {call.thread.value(), executing.nudge};
+    remember_locked(call.thread, std::move(executing));
+  }
+  const auto answered = listener_.answer_with(call.notification_id, loader_.descriptor());
+  const std::lock_guard<std::mutex> guard(mutex_);
+  const auto found = nudged_.find(key);
+  if (answered.ok()) {
+    if (found != nudged_.end()) found->second.guest_fd = *answered;
+    return;
+  }
+  if (found != nudged_.end()) nudged_.erase(found);
+  (void)listener_.answer(call.notification_id, -answered.error().number());
 }
 
 void ExecService::begin_call(const WaitingCall& call, syscalls::Reply::InGuest request) {
@@ -216,6 +245,9 @@ bool ExecService::handle(const seccomp_notif& notification, const Caller& caller
       log::debug("the loader gave up: " + Error(static_cast<int>(notification.data.args[0])).message());
       (void)listener_.answer(notification.id, 0);
       return true;
+    case abi::kHypercallExecFailed:
+      exec_failed(notification);
+      return true;
     case SYS_execveat:
       if (!may_execute(notification, caller.process)) return false;
       tracer_.let_execute(caller.process, HostPid(static_cast<pid_t>(notification.pid)), notification.id);
@@ -232,6 +264,13 @@ bool ExecService::may_execute(const seccomp_notif& notification, HostPid process
   const HostPid thread(static_cast<pid_t>(notification.pid));
   const std::lock_guard<std::mutex> guard(mutex_);
   if (expected_.count(process) != 0) return true;
+  if (notification.data.instruction_pointer == abi::kAfterExecLoader) {
+    const auto found = executing_locked(thread, static_cast<int>(notification.data.args[0]));
+    if (found == nudged_.end()) return false;
+    found->second.guest_fd = static_cast<int>(notification.data.args[0]);
+    executing_[process].insert(found->first);
+    return true;
+  }
   const NudgeKey key{thread.value(), notification.data.args[5]};
   const auto found = nudged_.find(key);
   if (found == nudged_.end() || found->second.stage != Stage::executing ||
@@ -240,6 +279,34 @@ bool ExecService::may_execute(const seccomp_notif& notification, HostPid process
   }
   executing_[process].insert(key);
   return true;
+}
+
+// The exec for which `thread` has been given the loader as `guest_fd`; or one that has just been, whose number the blob knows
+// before answer_exec() does.
+std::map<ExecService::NudgeKey, ExecService::Nudged>::iterator ExecService::executing_locked(HostPid thread, int guest_fd) {
+  auto answered = nudged_.end();
+  const auto end = nudged_.upper_bound({thread.value(), UINT64_MAX});
+  for (auto each = nudged_.lower_bound({thread.value(), 0}); each != end; ++each) {
+    if (each->second.stage != Stage::executing) continue;
+    if (each->second.guest_fd == guest_fd) return each;
+    if (each->second.guest_fd < 0) answered = each;
+  }
+  return answered;
+}
+
+// A failed execve: the blob closes the loader's descriptor and goes back to the site.
+void ExecService::exec_failed(const seccomp_notif& notification) {
+  const HostPid thread(static_cast<pid_t>(notification.pid));
+  {
+    const std::lock_guard<std::mutex> guard(mutex_);
+    const auto found = executing_locked(thread, static_cast<int>(notification.data.args[0]));
+    if (found != nudged_.end()) {
+      forget_executing_locked(found->second.process, found->first);
+      nudged_.erase(found);
+    }
+  }
+  tracer_.exec_failed(thread);
+  (void)listener_.answer(notification.id, 0);
 }
 
 void ExecService::forget_executing_locked(HostPid process, const NudgeKey& key) {
@@ -251,10 +318,8 @@ void ExecService::forget_executing_locked(HostPid process, const NudgeKey& key) 
 
 bool ExecService::runs_the_loader(HostPid process) const {
   struct stat running {};
-  struct stat loader {};
   const std::string link = "/proc/" + std::to_string(process.value()) + "/exe";
-  return ::stat(link.c_str(), &running) == 0 && ::fstat(loader_.get(), &loader) == 0 && running.st_dev == loader.st_dev &&
-         running.st_ino == loader.st_ino;
+  return ::stat(link.c_str(), &running) == 0 && running.st_dev == loader_.device() && running.st_ino == loader_.inode();
 }
 
 void ExecService::hello(const seccomp_notif& notification, const Caller& caller) {
@@ -284,7 +349,12 @@ void ExecService::hello(const seccomp_notif& notification, const Caller& caller)
   }
   // Before the answer: a short program would have ended, and the container with it, before it is known to have begun.
   if (done) done();
-  (void)listener_.answer(notification.id, handed.ok() ? 0 : -handed.error().number());
+  if (handed.ok()) {
+    const auto answered = listener_.answer_with(notification.id, plan->program.get());
+    if (answered.ok()) return;
+    handed = answered.error();
+  }
+  (void)listener_.answer(notification.id, -handed.error().number());
 }
 
 // The plan of the thread whose exec has succeeded: several may have been at it, of which the others are gone. Each had a
@@ -343,7 +413,6 @@ void ExecService::text(const seccomp_notif& notification, const Caller& caller) 
 
 Status ExecService::hand_over(const seccomp_notif& notification, const Caller& caller, kernel::ExecPlan& plan, bool fresh) {
   const HostPid process = caller.process;
-  LITEBOX_ASSIGN(const int program_fd, listener_.install(notification.id, plan.program.get(), true));
   int interpreter_fd = -1;
   if (plan.interpreter) {
     LITEBOX_ASSIGN(interpreter_fd, listener_.install(notification.id, plan.interpreter.get(), true));
@@ -358,7 +427,6 @@ Status ExecService::hand_over(const seccomp_notif& notification, const Caller& c
                                  (fresh && !syscalls::is_natively_in(world_.tree(), process, before->cwd)));
   native = native && !locked;
   abi::Launch launch{};
-  launch.program_fd = program_fd;
   launch.interpreter_fd = interpreter_fd;
   launch.traced = traced ? 1 : 0;
   launch.clears = clears;

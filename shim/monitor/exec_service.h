@@ -3,6 +3,7 @@
 #pragma once
 
 #include <sys/user.h>
+#include <unistd.h>
 
 #include <functional>
 #include <future>
@@ -18,6 +19,7 @@
 #include "shim/kernel/exec.h"
 #include "shim/kernel/world.h"
 #include "shim/monitor/listener.h"
+#include "shim/monitor/loader.h"
 #include "shim/monitor/nudge.h"
 #include "shim/monitor/tracer.h"
 #include "shim/rewrite/cache.h"
@@ -27,10 +29,12 @@ namespace litebox::monitor {
 
 class ExecService {
  public:
-  // `loader`: the blob's sealed memfd, open for reading. `texts`: what text is mapped rewritten; null: none.
-  ExecService(kernel::World& world, const Listener& listener, Tracer& tracer, Fd loader, std::unique_ptr<rewrite::Cache> texts);
+  // `texts`: what text is mapped rewritten; null: none.
+  ExecService(kernel::World& world, const Listener& listener, Tracer& tracer, Loader loader, std::unique_ptr<rewrite::Cache> texts);
 
-  int loader() const { return loader_.get(); }
+  int loader() const { return loader_.descriptor(); }
+  // Before anything executes the loader.
+  Status seal_loader() { return loader_.seal({static_cast<uint32_t>(world_.init().value()), static_cast<uint32_t>(::getpid())}); }
 
   // Announces a process that the monitor has forked and that is about to execute the loader. `done` is called once, when the
   // loader has been given the program.
@@ -84,11 +88,14 @@ class ExecService {
   void send_next(const WaitingCall& call, Nudged nudged);
   void close_in_guest(const WaitingCall& call, Nudged nudged);
   void remember_locked(HostPid thread, Nudged nudged);
+  void answer_exec(const WaitingCall& call, HostPid process, syscalls::Reply::Exec request);
+  void exec_failed(const seccomp_notif& notification);
   bool may_execute(const seccomp_notif& notification, HostPid process);
   void hello(const seccomp_notif& notification, const Caller& caller);
   void text(const seccomp_notif& notification, const Caller& caller);
   rewrite::Cache::Text rewritten(int file, rewrite::Role role, syscalls::Monitor& monitor) const;
   Result<abi::RewrittenText> give_text(const seccomp_notif& notification, const rewrite::Cache::Text& text) const;
+  std::map<NudgeKey, Nudged>::iterator executing_locked(HostPid thread, int guest_fd);
   std::unique_ptr<kernel::ExecPlan> take_executed_locked(HostPid process);
   void forget_executing_locked(HostPid process, const NudgeKey& key);
   void done(const seccomp_notif& notification, bool direct_child);
@@ -100,7 +107,7 @@ class ExecService {
   kernel::World& world_;
   const Listener& listener_;
   Tracer& tracer_;
-  Fd loader_;
+  Loader loader_;
   std::unique_ptr<rewrite::Cache> texts_;
   std::mutex mutex_;
   uint64_t last_nudge_ = 0;

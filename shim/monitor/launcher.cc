@@ -187,7 +187,10 @@ Result<Launched> Launcher::prepare(const LaunchRequest& request, std::function<v
   const HostPid child = spawned.process;
   loop_.add_direct_child(child);
   LITEBOX_ASSIGN(Fd pidfd, kernel::open_pidfd(child));
-  if (request.init) world_.set_own_init(child);
+  if (request.init) {
+    world_.set_own_init(child);
+    LITEBOX_TRY(execs_.seal_loader());
+  }
   LITEBOX_TRY(world_.adopt(child, state));
   const std::string affinity = "process.execCPUAffinity.";
   if (!request.init && processors && processors->initial) {

@@ -49,10 +49,17 @@ Status Listener::proceed(uint64_t id) const {
 }
 
 Result<int> Listener::install(uint64_t id, int fd, bool close_on_exec) const {
+  return add(id, fd, 0, close_on_exec ? O_CLOEXEC : 0);
+}
+
+Result<int> Listener::answer_with(uint64_t id, int fd) const { return add(id, fd, SECCOMP_ADDFD_FLAG_SEND, O_CLOEXEC); }
+
+Result<int> Listener::add(uint64_t id, int fd, uint32_t flags, uint32_t descriptor_flags) const {
   seccomp_notif_addfd request{};
   request.id = id;
+  request.flags = flags;
   request.srcfd = static_cast<uint32_t>(fd);
-  request.newfd_flags = close_on_exec ? O_CLOEXEC : 0;
+  request.newfd_flags = descriptor_flags;
   const int number = ::ioctl(fd_.get(), SECCOMP_IOCTL_NOTIF_ADDFD, &request);
   if (number < 0) return last_error();
   return number;

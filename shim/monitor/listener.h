@@ -27,9 +27,14 @@ class Listener {
   // Copies `fd` into the notifying task and returns its number there.
   Result<int> install(uint64_t id, int fd, bool close_on_exec) const;
 
+  // The same, close-on-exec, and the number is the call's answer. After an error the call still waits for one.
+  Result<int> answer_with(uint64_t id, int fd) const;
+
   int get() const { return fd_.get(); }
 
  private:
+  Result<int> add(uint64_t id, int fd, uint32_t flags, uint32_t descriptor_flags) const;
+
   Fd fd_;
 };
 

@@ -67,6 +67,8 @@ bool is_id_call(uint32_t number) {
   return number == SYS_getuid || number == SYS_geteuid || number == SYS_getgid || number == SYS_getegid;
 }
 
+bool is_process_id_call(uint32_t number) { return number == SYS_getpid || number == SYS_gettid || number == SYS_getppid; }
+
 class Code {
  public:
   Code(std::vector<uint8_t>& bytes, uint64_t start) : bytes_(bytes), start_(start) {}
@@ -293,6 +295,35 @@ void put_id_call(Code& code, uint64_t site_syscall, uint32_t number) {
   code.jump(site_syscall + kSyscall.size());
 }
 
+// The caller's own ids: the kernel's, but for those of the container's first process and of its parent.
+void put_process_id_call(Code& code, uint64_t site_syscall, uint32_t number) {
+  code.put({0x48, 0x8d, 0x64, 0x24, 0x80});  // lea -128(%rsp),%rsp
+  code.put({0x57});                          // push %rdi
+  code.put({0x48, 0xbf});                    // movabs $kMark,%rdi
+  code.put64(abi::kMark);
+  code.system_call(number);
+  code.put({0x5f});                                   // pop %rdi
+  code.put({0x48, 0x8d, 0xa4, 0x24, 0x80, 0, 0, 0});  // lea 128(%rsp),%rsp
+  code.put({0x49, 0xbb});                             // movabs $kIds,%r11
+  code.put64(abi::kIds);
+  code.put({0x41, 0x8b, 0x4b, offsetof(abi::Ids, first_process)});  // mov first_process(%r11),%ecx
+  code.put({0x48, 0x29, 0xc1});                                     // sub %rax,%rcx
+  const size_t is_first = code.if_zero_ahead();
+  if (number == SYS_getppid) {
+    code.put({0x41, 0x8b, 0x4b, offsetof(abi::Ids, monitor)});  // mov monitor(%r11),%ecx
+    code.put({0x48, 0x29, 0xc1});                               // sub %rax,%rcx
+    const size_t is_monitor = code.if_zero_ahead();
+    code.jump(site_syscall + kSyscall.size());
+    code.arrive(is_monitor);
+    code.put({0x31, 0xc0});  // xor %eax,%eax
+  }
+  code.jump(site_syscall + kSyscall.size());
+  code.arrive(is_first);
+  code.put({0xb8});  // mov $1,%eax
+  code.put32(1);
+  code.jump(site_syscall + kSyscall.size());
+}
+
 // clone3 of what shares memory, as on a kernel without it: C libraries ask for it by clone then, which is native, and the
 // monitor would say the same (shim/syscalls/clone3.cc). Only where the arguments lie on the stack can they be looked at here.
 void put_clone3_call(Code& code, uint64_t site_syscall) {
@@ -327,7 +358,8 @@ void put_blob_jump(Code& code, uint64_t entry, uint64_t syscall) {
 
 bool has_trampoline(uint32_t number, Role role) {
   if (number == SYS_mmap) return role == Role::interpreter;
-  return marked_call(number).has_value() || is_status_call(number) || is_id_call(number) || number == SYS_clone3;
+  return marked_call(number).has_value() || is_status_call(number) || is_id_call(number) || is_process_id_call(number) ||
+         number == SYS_clone3 || number == SYS_execve;
 }
 
 uint64_t append_trampoline(std::vector<uint8_t>& code_bytes, uint64_t code_address, const SitePlace& site) {
@@ -342,8 +374,12 @@ uint64_t append_trampoline(std::vector<uint8_t>& code_bytes, uint64_t code_addre
     put_status_call(code, syscall, site.number);
   } else if (is_id_call(site.number)) {
     put_id_call(code, syscall, site.number);
+  } else if (is_process_id_call(site.number)) {
+    put_process_id_call(code, syscall, site.number);
   } else if (site.number == SYS_clone3) {
     put_clone3_call(code, syscall);
+  } else if (site.number == SYS_execve) {
+    put_blob_jump(code, abi::kExecEntry, syscall);
   } else {
     put_blob_jump(code, abi::kMapEntry, syscall);
   }

@@ -89,7 +89,12 @@ class MiniMonitor {
     }
     seccomp_notif_resp answer{.id = request.id, .val = 0, .error = 0, .flags = 0};
     if (request.data.nr == static_cast<int>(abi::kHypercallHello)) {
-      if (const Status greeted = hello(request); !greeted.ok()) answer.error = -greeted.error().number();
+      const auto program_fd = hello(request);
+      if (program_fd.ok()) {
+        answer.val = *program_fd;
+      } else {
+        answer.error = -program_fd.error().number();
+      }
     } else if (request.data.nr == static_cast<int>(abi::kHypercallFailed)) {
       loader_error_ = static_cast<int>(request.data.args[0]);
       kill(child_, SIGKILL);
@@ -110,13 +115,14 @@ class MiniMonitor {
     return fd;
   }
 
-  Status hello(const seccomp_notif& request) {
+  // The descriptor that the program has in the child.
+  Result<int> hello(const seccomp_notif& request) {
     const Fd file(open(program_.path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!file) return last_error(program_.path);
     abi::Launch launch{};
     launch.version = abi::kAbiVersion;
     launch.interpreter_fd = -1;
-    LITEBOX_ASSIGN(launch.program_fd, give(request, file));
+    LITEBOX_ASSIGN(const int program_fd, give(request, file));
     if (const std::string path = program_.interpreter.value_or(interpreter_of(file.get())); !path.empty()) {
       const Fd interpreter(open(path.c_str(), O_RDONLY | O_CLOEXEC));
       if (!interpreter) return last_error(path);
@@ -137,7 +143,7 @@ class MiniMonitor {
     if (process_vm_writev(child_, local.data(), local.size(), &remote, 1, 0) != static_cast<ssize_t>(remote.iov_len)) {
       return last_error("process_vm_writev");
     }
-    return {};
+    return program_fd;
   }
 
   const Program& program_;

@@ -82,10 +82,11 @@ TEST(Profile, CallsYoungerThanTheProfileAreAbsent) {
 TEST(Profile, LeavesTheShimItsWays) {
   const std::vector<sock_filter> program = compiled(like_an_engine());
   for (const uint32_t number :
-       {abi::kHypercallHello, abi::kHypercallDone, abi::kHypercallFailed, abi::kHypercallReady, abi::kHypercallText}) {
+       {abi::kHypercallHello, abi::kHypercallDone, abi::kHypercallFailed, abi::kHypercallReady, abi::kHypercallText,
+        abi::kHypercallExecFailed}) {
     EXPECT_EQ(run_filter(program, call_of(number)), kAllow);
   }
-  EXPECT_EQ(run_filter(program, call_of(abi::kHypercallText + 1)), refused(ENOSYS));
+  EXPECT_EQ(run_filter(program, call_of(abi::kHypercallExecFailed + 1)), refused(ENOSYS));
   const Arguments loader = {9, abi::kEmptyString, 0x1000, 0x2000, AT_EMPTY_PATH};
   EXPECT_EQ(run_filter(program, call_of(SYS_execveat, loader)), kAllow);
   for (const size_t changed : {1U, 4U}) {

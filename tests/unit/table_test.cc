@@ -78,7 +78,7 @@ TEST(Table, NumbersAscendAndNamesAreUnique) {
 }
 
 TEST(Table, HypercallsAreNoNumbersOfTheKernelNorX32) {
-  EXPECT_EQ(hypercalls().size(), 5U);
+  EXPECT_EQ(hypercalls().size(), 6U);
   for (const Hypercall& hypercall : hypercalls()) {
     EXPECT_EQ(find(hypercall.number), nullptr);
     EXPECT_EQ(hypercall.number & 0x40000000, 0);

@@ -457,6 +457,43 @@ void races() {
   say("races: %d right", right);
 }
 
+// A failed execve leaves every register but those that a system call destroys, and no descriptor.
+void fail_at_a_site(const char* what, const char* path, char* const* argv) {
+  const auto word = [](const void* pointer) { return reinterpret_cast<unsigned long>(pointer); };
+  char* const none[] = {nullptr};
+  unsigned long result = 0;
+  unsigned long rdi = word(path);
+  unsigned long rsi = word(argv);
+  unsigned long rdx = word(none);
+  register unsigned long r8 asm("r8") = 0x1111;
+  register unsigned long r9 asm("r9") = 0x2222;
+  register unsigned long r10 asm("r10") = 0x3333;
+  asm volatile(
+      "mov %[number], %%eax\n"
+      "syscall"
+      : "=&a"(result), "+D"(rdi), "+S"(rsi), "+d"(rdx), "+r"(r8), "+r"(r9), "+r"(r10)
+      : [number] "i"(SYS_execve)
+      : "rcx", "r11", "memory");
+  const unsigned long after[] = {r8, r9, r10};
+  say("%s: %ld, registers %d %d %d %lx %lx %lx", what, static_cast<long>(result), rdi == word(path), rsi == word(argv),
+      rdx == word(none), after[0], after[1], after[2]);
+  const int next = dup(0);
+  close(next);
+  say("next descriptor %d", next);
+}
+
+void failures_at_a_site() {
+  char name[] = "x";
+  char* const argv[] = {name, nullptr};
+  fail_at_a_site("missing", "/missing", argv);
+  fail_at_a_site("no program", "/etc/passwd", argv);
+  fail_at_a_site("bad address", bad_pointer, argv);
+  fail_at_a_site("bad arguments", "/program", reinterpret_cast<char* const*>(bad_pointer));
+  const std::string large(256UL * 1024UL, 'a');
+  char* const too_large[] = {const_cast<char*>(large.c_str()), nullptr};
+  fail_at_a_site("too large", "/program", too_large);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -468,6 +505,7 @@ int main(int argc, char** argv) {
   if (!first) return be_executed(argc, argv);
   enter_work_directory("/tmp/exec");
   refusals();
+  failures_at_a_site();
   scripts();
   busy_text();
   by_descriptor();
