@@ -34,7 +34,13 @@ void settle(pid_t pid, int events) {
 void statuses() {
   int status = 0;
   struct rusage usage;
-  const pid_t exiting = child([] { _exit(7); });
+  // Of a little memory the kernel's counters say nothing for certain.
+  const pid_t exiting = child([] {
+    static char memory[4U << 20U];
+    memset(memory, 1, sizeof memory);
+    asm volatile("" : : "r"(memory) : "memory");
+    _exit(7);
+  });
   say("wait4 gives the child: %d", wait4_raw(exiting, &status, 0, &usage) == exiting);
   say("  status %x, used %d", status, usage.ru_maxrss > 0);
   const pid_t killed = child([] { pause(); });
