@@ -27,7 +27,8 @@ constexpr uint64_t kEmptyString = kBlobBase + 0x40;
 constexpr uint64_t kMapEntry = kBlobBase + 0x80;
 
 // What rewritten sites of execve jump to: rcx is the address of the site's own `syscall`. Makes the call, and executes the
-// loader whose descriptor is the answer (shim/guest/exec.cc). What the monitor knows its two calls by: the addresses behind them.
+// loader whose descriptor is the answer (shim/guest/exec.cc). What the monitor knows its two calls by: the addresses behind
+// them.
 constexpr uint64_t kExecEntry = kBlobBase + 0xc0;
 constexpr uint64_t kAfterExecCall = kExecEntry + 0x20;
 constexpr uint64_t kAfterExecLoader = kExecEntry + 0x58;

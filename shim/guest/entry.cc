@@ -1,5 +1,6 @@
 // What the blob's first page begins with: the nudge stub at kNudgeEntry, the empty string at kEmptyString, the way to
-// map_entry() at kMapEntry, the container's ids at kIds, and the entry point to which the kernel hands a freshly executed process.
+// map_entry() at kMapEntry, the container's ids at kIds, and the entry point to which the kernel hands a freshly executed
+// process.
 //
 // Rules of this file: the nudge stub runs with the guest's stack pointer, whatever that is, and may touch no memory at all.
 #include "shim/guest/abi.h"

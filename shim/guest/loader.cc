@@ -94,8 +94,7 @@ extern "C" Start load_program(uint64_t* stack, abi::Launch* launch) {
   const bool has_interpreter = launch->interpreter_fd >= 0;
   Random random((persona & ADDR_NO_RANDOMIZE) != 0 ? 0 : launch->random_seed);
   Image program = {};
-  map_file(program_fd, has_interpreter ? Role::kDynamicProgram : Role::kStaticProgram, launch->program_text, random,
-           program);
+  map_file(program_fd, has_interpreter ? Role::kDynamicProgram : Role::kStaticProgram, launch->program_text, random, program);
   Image interpreter = {};
   if (has_interpreter) {
     map_file(launch->interpreter_fd, Role::kInterpreter, launch->interpreter_text, random, interpreter);

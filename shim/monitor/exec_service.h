@@ -30,11 +30,14 @@ namespace litebox::monitor {
 class ExecService {
  public:
   // `texts`: what text is mapped rewritten; null: none.
-  ExecService(kernel::World& world, const Listener& listener, Tracer& tracer, Loader loader, std::unique_ptr<rewrite::Cache> texts);
+  ExecService(kernel::World& world, const Listener& listener, Tracer& tracer, Loader loader,
+              std::unique_ptr<rewrite::Cache> texts);
 
   int loader() const { return loader_.descriptor(); }
   // Before anything executes the loader.
-  Status seal_loader() { return loader_.seal({static_cast<uint32_t>(world_.init().value()), static_cast<uint32_t>(::getpid())}); }
+  Status seal_loader() {
+    return loader_.seal({static_cast<uint32_t>(world_.init().value()), static_cast<uint32_t>(::getpid())});
+  }
 
   // Announces a process that the monitor has forked and that is about to execute the loader. `done` is called once, when the
   // loader has been given the program.

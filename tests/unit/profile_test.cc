@@ -81,9 +81,8 @@ TEST(Profile, CallsYoungerThanTheProfileAreAbsent) {
 
 TEST(Profile, LeavesTheShimItsWays) {
   const std::vector<sock_filter> program = compiled(like_an_engine());
-  for (const uint32_t number :
-       {abi::kHypercallHello, abi::kHypercallDone, abi::kHypercallFailed, abi::kHypercallReady, abi::kHypercallText,
-        abi::kHypercallExecFailed}) {
+  for (const uint32_t number : {abi::kHypercallHello, abi::kHypercallDone, abi::kHypercallFailed, abi::kHypercallReady,
+                                abi::kHypercallText, abi::kHypercallExecFailed}) {
     EXPECT_EQ(run_filter(program, call_of(number)), kAllow);
   }
   EXPECT_EQ(run_filter(program, call_of(abi::kHypercallExecFailed + 1)), refused(ENOSYS));

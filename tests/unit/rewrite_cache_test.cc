@@ -225,8 +225,9 @@ TEST_F(RewriteCache, SurvivesHostileHeaders) {
 }
 
 TEST(RewriteTrampoline, IsAsLargeWhereverItLies) {
-  for (const uint32_t number : {SYS_openat, SYS_open, SYS_newfstatat, SYS_statx, SYS_access, SYS_readlink, SYS_mmap,
-                                SYS_getdents64, SYS_stat, SYS_lstat, SYS_getuid, SYS_clone3, SYS_getpid, SYS_getppid, SYS_execve}) {
+  for (const uint32_t number :
+       {SYS_openat, SYS_open, SYS_newfstatat, SYS_statx, SYS_access, SYS_readlink, SYS_mmap, SYS_getdents64, SYS_stat,
+        SYS_lstat, SYS_getuid, SYS_clone3, SYS_getpid, SYS_getppid, SYS_execve}) {
     std::vector<uint8_t> low;
     std::vector<uint8_t> high;
     const Bytes between = {0x31, 0xff};
