@@ -12,13 +12,13 @@
 #include <cstdio>
 #include <cstring>
 
+#include "rootfs/posix_acl.h"
 #include "rootfs/synthetic.h"
 
 namespace litebox::rootfs::host {
 namespace {
 
 constexpr int kPathOnly = O_PATH | O_NOFOLLOW | O_CLOEXEC;
-constexpr const char* kDefaultAcl = "system.posix_acl_default";
 
 Result<Fd> own(int fd) {
   if (fd < 0) return last_error();

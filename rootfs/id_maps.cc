@@ -9,12 +9,10 @@
 #include <functional>
 #include <utility>
 
+#include "rootfs/posix_acl.h"
+
 namespace litebox::rootfs {
 namespace {
-
-// Tags of fs/posix_acl.c; the header that names them is the kernel's own.
-constexpr uint16_t kAclUser = 0x02;
-constexpr uint16_t kAclGroup = 0x08;
 
 std::optional<uint32_t> outwards(const std::vector<oci::IdMapping>& mappings, uint32_t id) {
   if (mappings.empty()) return id;
@@ -33,8 +31,6 @@ std::optional<uint32_t> inwards(const std::vector<oci::IdMapping>& mappings, uin
   return std::nullopt;
 }
 
-bool is_acl(const std::string& name) { return name == "system.posix_acl_access" || name == "system.posix_acl_default"; }
-
 using Translation = std::function<std::optional<uint32_t>(uint16_t tag, uint32_t id)>;
 
 // Every named user and group of an ACL; `unknown` takes the place of an id without a counterpart, or EINVAL.
@@ -45,7 +41,7 @@ Result<std::string> translate_acl(std::string value, const Translation& translat
     posix_acl_xattr_entry entry;
     std::memcpy(&entry, value.data() + at, sizeof entry);
     const uint16_t tag = le16toh(entry.e_tag);
-    if (tag != kAclUser && tag != kAclGroup) continue;
+    if (tag != PosixAcl::kUser && tag != PosixAcl::kGroup) continue;
     auto id = translation(tag, le32toh(entry.e_id));
     if (!id) id = unknown;
     if (!id) return Error(EINVAL);
@@ -115,9 +111,9 @@ void IdMaps::translate(struct statx& file) const {
 }
 
 Result<std::string> xattr_to_file(const IdMaps& maps, const std::string& name, std::string value) {
-  if (is_acl(name)) {
+  if (is_acl_name(name)) {
     const auto translation = [&maps](uint16_t tag, uint32_t id) {
-      return (tag == kAclUser ? maps.users : maps.groups).to_file(id);
+      return (tag == PosixAcl::kUser ? maps.users : maps.groups).to_file(id);
     };
     return translate_acl(std::move(value), translation, std::nullopt);
   }
@@ -130,9 +126,9 @@ Result<std::string> xattr_to_file(const IdMaps& maps, const std::string& name, s
 }
 
 Result<std::string> xattr_to_container(const IdMaps& maps, const std::string& name, std::string value) {
-  if (is_acl(name)) {
+  if (is_acl_name(name)) {
     const auto translation = [&maps](uint16_t tag, uint32_t id) {
-      return (tag == kAclUser ? maps.users : maps.groups).to_container(id);
+      return (tag == PosixAcl::kUser ? maps.users : maps.groups).to_container(id);
     };
     return translate_acl(std::move(value), translation, UINT32_MAX);
   }
