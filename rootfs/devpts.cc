@@ -174,7 +174,7 @@ Status Devpts::add(int descriptor) {
   return insert(*std::move(slave), {options_.uid, options_.gid, S_IFCHR | options_.mode});
 }
 
-Status Devpts::insert(Fd slave, FileOwnership owner) {
+Status Devpts::insert(Fd slave, const FileOwnership& owner) {
   LITEBOX_ASSIGN(const struct stat status, status_of(slave.get()));
   if (!is_slave(status)) return Error(EIO);
   apply(slave.get(), owner);

@@ -44,7 +44,7 @@ class Devpts final : public SyntheticDirectory {
     Fd slave;  // O_PATH: keeps neither end open
     FileOwnership owner;
   };
-  Status insert(Fd slave, FileOwnership owner);
+  Status insert(Fd slave, const FileOwnership& owner);
   static bool alive(const Pair& pair);
   static void apply(int slave, const FileOwnership& owner);
   void collect();

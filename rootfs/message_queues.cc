@@ -126,7 +126,7 @@ Result<MessageQueuePtr> MessageQueues::make(const Subject& subject, const std::s
   struct stat status {};
   if (::fstat(queue->descriptor.get(), &status) != 0) return last_error();
   queue->key = {status.st_dev, status.st_ino};
-  queue->owner = of_new_file(*subject.identity, {0, 0, kDirectoryMode}, S_IFREG | (mode & 07777U & ~subject.umask));
+  queue->owner = of_new_file(*subject.identity, {0, 0, kDirectoryMode}, nullptr, S_IFREG | (mode & 07777U), subject.umask);
   // Where the ids inside are the host's, fstat(2) on the descriptor agrees.
   (void)::fchown(queue->descriptor.get(), queue->owner.uid, queue->owner.gid);
   (void)::fchmod(queue->descriptor.get(), queue->owner.mode & 07777U);

@@ -63,12 +63,49 @@ bool parse_type(std::string_view text, OverrideRecord& record) {
   return true;
 }
 
+constexpr std::string_view kAccess = "acl";
+constexpr std::string_view kDefault = "default";
+
+std::string acl_text(std::string_view name, const std::string& value) {
+  std::string text(name);
+  if (!value.empty()) text += '=';
+  for (const char byte : value) {
+    char digits[3];
+    (void)std::snprintf(digits, sizeof digits, "%02x", static_cast<unsigned char>(byte));
+    text += digits;
+  }
+  return text;
+}
+
+std::optional<std::string> parse_bytes(std::string_view digits) {
+  std::string bytes;
+  if (digits.size() % 2 != 0) return std::nullopt;
+  for (; !digits.empty(); digits.remove_prefix(2)) {
+    const auto byte = parse_number<uint8_t>(digits.substr(0, 2), 16);
+    if (!byte) return std::nullopt;
+    bytes.push_back(static_cast<char>(*byte));
+  }
+  return bytes;
+}
+
+void parse_acls(std::string_view text, OverrideRecord& record) {
+  while (!text.empty()) {
+    std::string_view digits = take(text, ',');
+    const std::string_view name = take(digits, '=');
+    if (name == kAccess) record.access_acl = parse_bytes(digits);
+    if (name == kDefault) record.default_acl = parse_bytes(digits);
+  }
+}
+
 }  // namespace
 
 std::string OverrideRecord::format() const {
   char mode[16];
   (void)std::snprintf(mode, sizeof mode, "%04o", permissions & 07777U);
-  return std::to_string(uid) + ":" + std::to_string(gid) + ":" + mode + ":" + type_text(type, device);
+  std::string text = std::to_string(uid) + ":" + std::to_string(gid) + ":" + mode + ":" + type_text(type, device);
+  if (access_acl) text += ":" + acl_text(kAccess, *access_acl);
+  if (default_acl) text += (access_acl ? "," : ":") + acl_text(kDefault, *default_acl);
+  return text;
 }
 
 std::optional<OverrideRecord> OverrideRecord::parse(std::string_view text) {
@@ -81,6 +118,7 @@ std::optional<OverrideRecord> OverrideRecord::parse(std::string_view text) {
   record.gid = *gid;
   record.permissions = *mode & 07777U;
   if (!text.empty() && !parse_type(take(text, ':'), record)) return std::nullopt;
+  parse_acls(take(text, ':'), record);
   return record;
 }
 

@@ -3,10 +3,10 @@
 // One file at the root of a mount's source, hidden from the container, keyed by inode number and birth time. Keyed by the
 // inode, a record follows renames and hard links without bookkeeping; the birth time keeps it from passing to another file
 // that gets the number later. Being in the tree, it is there for the next container on that tree and goes with it. What it
-// does not survive is a copy of the tree to other inodes: symlinks, FIFOs and sockets then belong to root again. The file is
-// a journal of lines "INODE SECONDS NANOSECONDS RECORD", the last one of a file counts, "-" ends it; it is rewritten when most
-// of it is out of date. Several containers may use one tree: the journal is locked while it is changed and read again when
-// another one has changed it.
+// does not survive is a copy of the tree to other inodes: symlinks, FIFOs and sockets then belong to root again, and have no
+// ACLs. The file is a journal of lines "INODE SECONDS NANOSECONDS RECORD", the last one of a file counts, "-" ends it; it is
+// rewritten when most of it is out of date. Several containers may use one tree: the journal is locked while it is changed and
+// read again when another one has changed it.
 #pragma once
 
 #include <sys/stat.h>

@@ -86,16 +86,18 @@ bool RecordedNode::exists(const std::string& name) const { return host::lookup(f
 
 Result<RecordedOwnership> RecordedNode::ownership_of_new(const Subject& subject, mode_t mode_with_type) const {
   LITEBOX_ASSIGN(const RecordedOwnership directory, ownership());
-  const mode_t permissions = S_ISLNK(mode_with_type) ? 0777 : mode_with_type & kPermissions & ~subject.umask;
-  const mode_t type = mode_with_type & S_IFMT;
-  const bool recorded = directory.recorded && !S_ISLNK(type) && !S_ISFIFO(type) && !S_ISSOCK(type);
-  return RecordedOwnership{of_new_file(*subject.identity, directory.file, type | permissions), 0, recorded};
+  const Identity& identity = *subject.identity;
+  if (S_ISLNK(mode_with_type)) return RecordedOwnership{of_new_file(identity, directory.file, nullptr, S_IFLNK | 0777U, 0)};
+  RecordedOwnership wanted{of_new_file(identity, directory.file, directory.default_acl.get(), mode_with_type, subject.umask)};
+  wanted.recorded = directory.recorded && !S_ISFIFO(mode_with_type) && !S_ISSOCK(mode_with_type);
+  if (S_ISDIR(mode_with_type)) wanted.default_acl = directory.default_acl;
+  return wanted;
 }
 
 Status RecordedNode::own(int made, const RecordedOwnership& wanted) const {
   if (!needs_record(wanted)) return {};
   LITEBOX_ASSIGN(const struct statx status, host::status(made));
-  return write_ownership(*file_system(), made, status, wanted);
+  return write_ownership(*file_system(), made, status, wanted, {});
 }
 
 Status RecordedNode::own_entry(const std::string& name, const RecordedOwnership& wanted) {
@@ -104,6 +106,13 @@ Status RecordedNode::own_entry(const std::string& name, const RecordedOwnership&
   const Status owned = own(made.get(), wanted);
   if (!owned.ok()) (void)::unlinkat(fd(), name.c_str(), S_ISDIR(wanted.file.mode) ? AT_REMOVEDIR : 0);
   return owned;
+}
+
+Status RecordedNode::own_made(const Subject& subject, const std::string& name, mode_t mode) {
+  LITEBOX_ASSIGN(const RecordedOwnership wanted, ownership_of_new(subject, mode));
+  LITEBOX_ASSIGN(const Fd made, host::lookup(fd(), name.c_str()));
+  LITEBOX_ASSIGN(const struct statx status, host::status(made.get()));
+  return write_ownership(*file_system(), made.get(), status, wanted, {});
 }
 
 Result<Fd> RecordedNode::create_file(const std::string& name, int flags, const RecordedOwnership& wanted) {

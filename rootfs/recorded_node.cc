@@ -18,9 +18,6 @@ namespace {
 
 bool is_private_xattr(const std::string& name) { return name.compare(0, kOverridePrefix.size(), kOverridePrefix) == 0; }
 
-// What the host keeps by host ids would say something else about the container's.
-bool is_acl(const std::string& name) { return name.compare(0, 17, "system.posix_acl_") == 0; }
-
 // The devices that give nothing away: an ordinary user has them on the host, too.
 const char* harmless_device(mode_t type, dev_t device) {
   if (!S_ISCHR(type) || gnu_dev_major(device) != 1) return nullptr;
@@ -42,8 +39,6 @@ const char* harmless_device(mode_t type, dev_t device) {
 
 // Attributes that only privilege can set on the host are kept under names of the monitor's own.
 bool is_kept(const std::string& name) { return name.starts_with("security.") || name.starts_with("trusted."); }
-
-std::string kept_name(const std::string& name) { return std::string(kOverridePrefix) + name; }
 
 // Whether an attribute of this name is the file's data, for whose use the file's mode counts (fs/xattr.c, xattr_permission).
 bool is_data(const std::string& name) {
@@ -117,11 +112,11 @@ Status RecordedNode::drop_privileges(const Subject& subject) const {
   drop_file_capabilities();
   if (subject.identity->has(CAP_FSETID)) return {};
   LITEBOX_ASSIGN(const struct statx status, host::status(fd()));
-  RecordedOwnership owner = read_ownership(*file_system(), fd(), status);
-  const mode_t mode = after_write(*subject.identity, owner.file);
-  if (mode == owner.file.mode) return {};
-  owner.file.mode = mode;
-  return write_ownership(*file_system(), fd(), status, owner);
+  const RecordedOwnership before = read_ownership(*file_system(), fd(), status);
+  RecordedOwnership owner = before;
+  owner.file.mode = after_write(*subject.identity, before.file);
+  if (owner.file.mode == before.file.mode) return {};
+  return write_ownership(*file_system(), fd(), status, owner, before);
 }
 
 // security/commoncap.c, cap_inode_killpriv: whoever writes to a program or gives it away, it loses its capabilities.
@@ -177,17 +172,19 @@ Status RecordedNode::truncate(const Subject& subject, int64_t length) {
 Status RecordedNode::change_mode(const Subject& subject, mode_t mode) {
   if (is_symlink()) return Error(EOPNOTSUPP);
   LITEBOX_ASSIGN(const struct statx status, host::status(fd()));
-  RecordedOwnership owner = read_ownership(*file_system(), fd(), status);
-  LITEBOX_ASSIGN(owner.file, after_chmod(*subject.identity, owner.file, mode));
-  return write_ownership(*file_system(), fd(), status, owner);
+  const RecordedOwnership before = read_ownership(*file_system(), fd(), status);
+  RecordedOwnership owner = before;
+  LITEBOX_ASSIGN(owner.file, after_chmod(*subject.identity, before.file, mode));
+  return write_ownership(*file_system(), fd(), status, owner, before);
 }
 
 Status RecordedNode::change_owner(const Subject& subject, uid_t uid, gid_t gid) {
   LITEBOX_ASSIGN(const struct statx status, host::status(fd()));
-  RecordedOwnership owner = read_ownership(*file_system(), fd(), status);
-  LITEBOX_ASSIGN(owner.file, after_chown(*subject.identity, owner.file, uid, gid));
+  const RecordedOwnership before = read_ownership(*file_system(), fd(), status);
+  RecordedOwnership owner = before;
+  LITEBOX_ASSIGN(owner.file, after_chown(*subject.identity, before.file, uid, gid));
   if (!is_directory()) drop_file_capabilities();
-  return write_ownership(*file_system(), fd(), status, owner);
+  return write_ownership(*file_system(), fd(), status, owner, before);
 }
 
 // fs/utimes.c, vfs_utimes, with fs/attr.c, setattr_prepare.
@@ -204,7 +201,8 @@ Status RecordedNode::change_times(const Subject& subject, const struct timespec 
 }
 
 Result<std::string> RecordedNode::get_xattr(const Subject& subject, const std::string& name) {
-  if (is_private_xattr(name) || is_acl(name)) return Error(ENODATA);
+  if (is_private_xattr(name)) return Error(ENODATA);
+  if (is_acl_name(name)) return get_acl(name);
   LITEBOX_TRY(check_xattr_name(*subject.identity, type(), name, XattrUse::read));
   if (is_data(name)) LITEBOX_TRY(may_use(subject, R_OK));
   if (is_kept(name)) {
@@ -226,6 +224,7 @@ Status RecordedNode::may_change_xattr(const Subject& subject, const std::string&
 
 Status RecordedNode::set_xattr(const Subject& subject, const std::string& name, const std::string& value, XattrFlags flags) {
   if (is_private_xattr(name)) return Error(EPERM);
+  if (is_acl_name(name)) return set_acl(subject, name, value);
   LITEBOX_TRY(may_change_xattr(subject, name));
   if (name == kFileCapabilities && !value.empty() && !is_file_capabilities(value)) return Error(EINVAL);
   if (is_kept(name)) {
@@ -239,7 +238,8 @@ Status RecordedNode::set_xattr(const Subject& subject, const std::string& name, 
 }
 
 Status RecordedNode::remove_xattr(const Subject& subject, const std::string& name) {
-  if (is_private_xattr(name) || is_acl(name)) return Error(ENODATA);
+  if (is_private_xattr(name)) return Error(ENODATA);
+  if (is_acl_name(name)) return set_acl(subject, name, {});
   LITEBOX_TRY(may_change_xattr(subject, name));
   if (!is_kept(name) && !name.starts_with("user.")) return Error(EOPNOTSUPP);
   const std::string kept = is_kept(name) ? kept_name(name) : name;
@@ -248,13 +248,15 @@ Status RecordedNode::remove_xattr(const Subject& subject, const std::string& nam
 
 Result<std::vector<std::string>> RecordedNode::list_xattrs(const Subject& subject) {
   LITEBOX_ASSIGN(std::vector<std::string> names, host::list_xattrs(fd()));
+  const std::vector<std::string> acls = acl_names(names);
   for (std::string& name : names) {
     if (is_private_xattr(name) && is_kept(name.substr(kOverridePrefix.size()))) name.erase(0, kOverridePrefix.size());
   }
   const auto hidden = [&](const std::string& name) {
-    return is_private_xattr(name) || is_acl(name) || !shows_xattr_name(*subject.identity, name);
+    return is_private_xattr(name) || is_acl_name(name) || !shows_xattr_name(*subject.identity, name);
   };
   names.erase(std::remove_if(names.begin(), names.end(), hidden), names.end());
+  names.insert(names.end(), acls.begin(), acls.end());
   return names;
 }
 

@@ -47,6 +47,10 @@ class RecordedNode final : public HostNode {
   Status remove_xattr(const Subject& subject, const std::string& name) override;
   Result<std::vector<std::string>> list_xattrs(const Subject& subject) override;
 
+  // Gives what the subject has made on the host under `name`, in this directory, the ownership of a new file of type and
+  // permissions `mode`.
+  Status own_made(const Subject& subject, const std::string& name, mode_t mode);
+
  private:
   Result<RecordedOwnership> ownership() const;
   Status may_use(const Subject& subject, int mask) const;
@@ -58,6 +62,13 @@ class RecordedNode final : public HostNode {
   // What a write takes away: of the mode (access.h, after_write), and file capabilities.
   Status drop_privileges(const Subject& subject) const;
   void drop_file_capabilities() const;
+
+  // --- recorded_acl.cc
+  Result<std::string> get_acl(const std::string& name) const;
+  // A value without entries removes the ACL.
+  Status set_acl(const Subject& subject, const std::string& name, const std::string& value) const;
+  // The names of the file's ACLs; `host_names`: of the attributes that it has on the host.
+  std::vector<std::string> acl_names(const std::vector<std::string>& host_names) const;
 
   // --- recorded_directory.cc
   bool hides(const std::string& name) const;

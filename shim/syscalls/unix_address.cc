@@ -10,7 +10,7 @@
 #include <cstring>
 #include <thread>
 
-#include "rootfs/host_node.h"
+#include "rootfs/recorded_node.h"
 #include "rootfs/scoped_identity.h"
 #include "shim/kernel/capabilities.h"
 #include "shim/kernel/unix_names.h"
@@ -68,14 +68,14 @@ Status bind_in_directory(const Call& call, int socket, const rootfs::Node& direc
   return result;
 }
 
-// Where ownership is recorded, the new node's is what Linux would have given it; its mode comes from the socket's own.
+// Where ownership is recorded, the new node's is what Linux would have given it; its mode comes from the socket's own and the
+// umask (unix_bind_bsd).
 Status record_owner(const Call& call, int socket, const Entry& entry) {
+  auto* directory = dynamic_cast<rootfs::RecordedNode*>(entry.parent.node.get());
+  if (directory == nullptr) return {};
   struct stat status {};
   if (fstat(socket, &status) != 0) return last_error();
-  const rootfs::Subject root = rootfs::runtime_subject();
-  LITEBOX_ASSIGN(const rootfs::NodePtr node, entry.parent.node->lookup(root, entry.name));
-  LITEBOX_TRY(node->change_owner(root, call.state->identity->uid, call.state->identity->gid));
-  return node->change_mode(root, status.st_mode & ~static_cast<mode_t>(S_IFMT) & ~call.state->umask);
+  return directory->own_made(call.subject(), entry.name, status.st_mode & ~call.state->umask);
 }
 
 Status bind_path(const Call& call, int socket, const std::string& path) {

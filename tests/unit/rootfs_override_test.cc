@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "rootfs/override_record.h"
+#include "rootfs/posix_acl.h"
 #include "tests/unit/rootfs_test_support.h"
 
 namespace litebox::rootfs {
@@ -54,10 +55,18 @@ NodePtr look(const NodePtr& directory, const std::string& name) {
 
 TEST(Override, RecordsHaveTheFormOfOtherTools) {
   const std::pair<OverrideRecord, const char*> records[] = {
-      {{1000, 1011, 0644, S_IFREG, 0}, "1000:1011:0644:file"},  {{0, 0, 01777, S_IFDIR, 0}, "0:0:1777:dir"},
-      {{1, 2, 0777, S_IFLNK, 0}, "1:2:0777:symlink"},           {{1, 2, 0666, S_IFIFO, 0}, "1:2:0666:pipe"},
-      {{1, 2, 0700, S_IFSOCK, 0}, "1:2:0700:socket"},           {{5, 6, 0600, S_IFBLK, makedev(8, 1)}, "5:6:0600:block-8-1"},
-      {{5, 6, 0, S_IFCHR, makedev(1, 3)}, "5:6:0000:char-1-3"}, {{4294967294U, 1, 04755, S_IFREG, 0}, "4294967294:1:4755:file"},
+      {{1000, 1011, 0644, S_IFREG, 0}, "1000:1011:0644:file"},
+      {{0, 0, 01777, S_IFDIR, 0}, "0:0:1777:dir"},
+      {{1, 2, 0777, S_IFLNK, 0}, "1:2:0777:symlink"},
+      {{1, 2, 0666, S_IFIFO, 0}, "1:2:0666:pipe"},
+      {{1, 2, 0700, S_IFSOCK, 0}, "1:2:0700:socket"},
+      {{5, 6, 0600, S_IFBLK, makedev(8, 1)}, "5:6:0600:block-8-1"},
+      {{5, 6, 0, S_IFCHR, makedev(1, 3)}, "5:6:0000:char-1-3"},
+      {{4294967294U, 1, 04755, S_IFREG, 0}, "4294967294:1:4755:file"},
+      {{1, 2, 0644, S_IFREG, 0, ""}, "1:2:0644:file:acl"},
+      {{1, 2, 0755, S_IFDIR, 0, std::nullopt, ""}, "1:2:0755:dir:default"},
+      {{1, 2, 0755, S_IFDIR, 0, "", ""}, "1:2:0755:dir:acl,default"},
+      {{1, 2, 0666, S_IFIFO, 0, std::string("\0\xfe\x10", 3)}, "1:2:0666:pipe:acl=00fe10"},
   };
   for (const auto& [record, text] : records) {
     EXPECT_EQ(record.format(), text);
@@ -71,6 +80,12 @@ TEST(Override, RecordsHaveTheFormOfOtherTools) {
   EXPECT_EQ(old->permissions, 0755U);
   EXPECT_EQ(old->type, 0U);
   EXPECT_TRUE(OverrideRecord::parse("1:2:755:char-1-3-later").has_value());
+  for (const char* text : {"1:2:755:file:", "1:2:755:file:later", "1:2:755:file:acl=0", "1:2:755:file:acl=zz,default=123"}) {
+    const auto parsed = OverrideRecord::parse(text);
+    ASSERT_TRUE(parsed.has_value()) << text;
+    EXPECT_FALSE(parsed->access_acl.has_value() || parsed->default_acl.has_value()) << text;
+  }
+  EXPECT_TRUE(OverrideRecord::parse("1:2:755:file:later,acl:more")->access_acl.has_value());
   for (const char* text : {"", "1", "1:2", "1:2:", "x:2:644", "1:2:689", "-1:2:644", "1:2:644:", "1:2:644:what",
                            "1:2:644:char-1", "1:2:644:char-x-1", "4294967296:0:644", " 1:2:644", "1:2:644:block--"}) {
     const auto parsed = OverrideRecord::parse(text);
@@ -206,6 +221,47 @@ USER_TEST(LinksAndFifosKeepTheirOwnerThroughRenames) {
       ASSERT_EQ(::unlink((path + "/again").c_str()), 0);
     }
   }
+}
+
+USER_TEST(AclsAreThereForTheNextContainer) {
+  const auto named = [](uint16_t permissions) {
+    return PosixAcl({{PosixAcl::kOwner, 7},
+                     {PosixAcl::kUser, permissions, 5},
+                     {PosixAcl::kOwningGroup, 5},
+                     {PosixAcl::kMask, 7},
+                     {PosixAcl::kOthers, 0}})
+        .format();
+  };
+  const std::string kept = kept_name(kAccessAcl);
+  {
+    const NodePtr root = open_tree_at(path);
+    ASSERT_TRUE(root->make_directory(root_subject(), "d", 0755).ok());
+    ASSERT_TRUE(look(root, "d")->set_xattr(root_subject(), kDefaultAcl, named(6), {}).ok());
+    ASSERT_TRUE(root->create(root_subject(), "f", 0644).ok());
+    ASSERT_TRUE(look(root, "f")->set_xattr(root_subject(), kAccessAcl, named(7), {}).ok());
+    ASSERT_TRUE(root->make_node(root_subject(), "fifo", S_IFIFO | 0640, 0).ok());
+    ASSERT_TRUE(look(root, "fifo")->set_xattr(root_subject(), kAccessAcl, named(4), {}).ok());
+  }
+  EXPECT_EQ(xattr_of(path + "/f"), "0:0:0770:file:acl");
+  EXPECT_EQ(xattr_of(path + "/d"), "0:0:0755:dir:default");
+  const NodePtr root = open_tree_at(path);
+  EXPECT_EQ(look(root, "d")->get_xattr(root_subject(), kDefaultAcl).value(), named(6));
+  EXPECT_EQ(look(root, "f")->get_xattr(root_subject(), kAccessAcl).value(), named(7));
+  EXPECT_EQ(look(root, "fifo")->get_xattr(root_subject(), kAccessAcl).value(), named(4));
+  EXPECT_EQ(*look(root, "fifo")->list_xattrs(root_subject()), std::vector<std::string>{kAccessAcl});
+  // Guests do not see where they are kept.
+  EXPECT_EQ(*look(root, "f")->list_xattrs(root_subject()), std::vector<std::string>{kAccessAcl});
+  EXPECT_EQ(look(root, "f")->get_xattr(root_subject(), kept).error().number(), ENODATA);
+  EXPECT_EQ(look(root, "f")->set_xattr(root_subject(), kept, named(7), {}).error().number(), EPERM);
+  ASSERT_TRUE(look(root, "f")->change_owner(root_subject(), 8, 9).ok());
+  EXPECT_EQ(look(root, "f")->get_xattr(root_subject(), kAccessAcl).value(), named(7));
+  ASSERT_TRUE(look(root, "f")->remove_xattr(root_subject(), kAccessAcl).ok());
+  EXPECT_EQ(xattr_of(path + "/f"), "8:9:0770:file");
+  EXPECT_LT(::getxattr((path + "/f").c_str(), kept.c_str(), nullptr, 0), 0);
+  // One that no record tells of, because another tool has written the record, is none.
+  ASSERT_EQ(::setxattr((path + "/f").c_str(), kept.c_str(), named(7).data(), named(7).size(), 0), 0);
+  EXPECT_EQ(look(root, "f")->get_xattr(root_subject(), kAccessAcl).error().number(), ENODATA);
+  EXPECT_TRUE(look(root, "f")->list_xattrs(root_subject())->empty());
 }
 
 USER_TEST(TwoContainersShareTheRecordsOfOneTree) {

@@ -2,6 +2,7 @@
 // permissions and keeps ownership, and once as an ordinary user, where litebox does. The kernel is the oracle.
 #include <linux/capability.h>
 #include <linux/fs.h>
+#include <linux/posix_acl_xattr.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
@@ -11,6 +12,7 @@
 #include <sstream>
 
 #include "rootfs/override_record.h"
+#include "rootfs/posix_acl.h"
 #include "tests/unit/rootfs_test_support.h"
 
 namespace litebox::rootfs {
@@ -42,6 +44,7 @@ const char* const kNames[] = {"a", "b", "c", "d1", "d2", "deep"};
 const mode_t kModes[] = {0,    0400, 0600,  0644,  0666,  0755,  0777,  0111,  0070, 0007, 0500,
                          0300, 0311, 04755, 02755, 06777, 02745, 01777, 02777, 0200, 0001};
 const uid_t kIds[] = {0, 1000, 1001, 1002, static_cast<uid_t>(-1)};
+const uid_t kNamedIds[] = {0, 1000, 1001, 1002, 5};
 
 // A run of random calls on one tree; the log of their results is what is compared.
 class Calls {
@@ -93,7 +96,7 @@ class Calls {
     const mode_t mode = pick_mode();
     const uid_t uid = pick_id();
     const gid_t gid = pick_id();
-    const size_t choice = pick(18);
+    const size_t choice = pick(24);
     line << "call " << choice << " in /" << directory_path << " " << name << " ";
 
     auto directory = walk(subject_, directory_path);
@@ -176,10 +179,69 @@ class Calls {
       case 16:
         line << "setxattr";
         return number((*node)->set_xattr(subject_, "user.test", "x", {}));
-      default:
+      case 17:
         line << "getxattr";
         return number((*node)->get_xattr(subject_, "user.test"));
+      case 18:
+      case 19:
+      case 20:
+      case 21: {
+        const char* kind = pick(2) == 0 ? kAccessAcl : kDefaultAcl;
+        const std::string acl = pick_acl();
+        line << "set " << kind << " " << digits(acl);
+        return number((*node)->set_xattr(subject_, kind, acl, {}));
+      }
+      case 22: {
+        const char* kind = pick(2) == 0 ? kAccessAcl : kDefaultAcl;
+        line << "remove " << kind;
+        return number((*node)->remove_xattr(subject_, kind));
+      }
+      default:
+        line << "list ";
+        return number(show_attributes(**node, line));
     }
+  }
+
+  // An ACL, mostly a valid one.
+  std::string pick_acl() {
+    const auto permissions = [this] { return static_cast<uint16_t>(pick(3) == 0 ? 7 : pick(8)); };
+    std::vector<PosixAcl::Entry> entries = {{PosixAcl::kOwner, permissions()}};
+    const auto add_named = [&](uint16_t tag) {
+      for (size_t count = pick(3); count > 0; --count)
+        entries.push_back({tag, permissions(), kNamedIds[pick(std::size(kNamedIds))]});
+    };
+    const bool named = pick(4) != 0;
+    if (named) add_named(PosixAcl::kUser);
+    entries.push_back({PosixAcl::kOwningGroup, permissions()});
+    if (named) add_named(PosixAcl::kGroup);
+    if (named || pick(4) == 0) entries.push_back({PosixAcl::kMask, permissions()});
+    entries.push_back({PosixAcl::kOthers, permissions()});
+    if (pick(12) == 0) entries.erase(entries.begin() + static_cast<ptrdiff_t>(pick(entries.size())));
+    if (pick(12) == 0) std::swap(entries[pick(entries.size())], entries[pick(entries.size())]);
+    if (pick(20) == 0) entries[pick(entries.size())].permissions = 8;
+    if (pick(20) == 0) entries[pick(entries.size())].tag = 3;
+    std::string value = PosixAcl(entries).format();
+    if (pick(20) == 0) value.resize(pick(value.size()));
+    if (pick(20) == 0) value[0] = 3;
+    return value;
+  }
+
+  static std::string digits(const std::string& bytes) {
+    std::ostringstream text;
+    for (const char byte : bytes) text << std::hex << static_cast<int>(static_cast<unsigned char>(byte)) << ".";
+    return text.str();
+  }
+
+  // The names of the attributes, and the ACLs.
+  static Status show_attributes(Node& node, std::ostringstream& line) {
+    LITEBOX_ASSIGN(std::vector<std::string> names, node.list_xattrs(root_subject()));
+    std::sort(names.begin(), names.end());
+    for (const std::string& name : names) line << " " << name;
+    for (const char* kind : {kAccessAcl, kDefaultAcl}) {
+      const auto acl = node.get_xattr(root_subject(), kind);
+      line << " " << (acl.ok() ? digits(*acl) : strerrorname_np(acl.error().number()));
+    }
+    return {};
   }
 
   // A write by a guest, which has none of the monitor's capabilities.
@@ -190,6 +252,9 @@ class Calls {
     }
     const pid_t child = ::fork();
     if (child == 0) {
+      const Identity& identity = *subject_.identity;
+      (void)::setgroups(identity.groups.size(), identity.groups.data());
+      (void)::setresgid(identity.gid, identity.gid, identity.gid);
       (void)::setresuid(54321, 54321, 54321);
       (void)::write(fd, "x", 1);
       ::_exit(0);
@@ -216,6 +281,7 @@ class Calls {
       line << "  " << path << "/" << entry.name << " " << std::oct << status->stx_mode << std::dec << " " << status->stx_uid
            << ":" << status->stx_gid << " links " << status->stx_nlink << " rdev " << status->stx_rdev_major << ":"
            << status->stx_rdev_minor;
+      (void)show_attributes(**node, line);
       log_.push_back(line.str());
       if ((*node)->is_directory()) list(*node, path + "/" + entry.name);
     }
