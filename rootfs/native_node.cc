@@ -78,13 +78,27 @@ Result<NodePtr> NativeNode::parent(const Subject& subject) {
   return node_of(host::parent(fd()));
 }
 
+// The kernel looks at set-group-ID before it takes anything from the permissions (fs/namei.c, vfs_prepare_mode); here the umask
+// comes first.
+mode_t NativeNode::permissions_of_new(const Subject& subject, mode_t mode) const {
+  if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && (subject.umask & S_IXGRP) != 0) {
+    const Identity identity = identity_at(*this, *subject.identity);
+    const auto directory = host::status(fd());
+    const bool inherits_group = directory.ok() && (directory->stx_mode & S_ISGID) != 0;
+    if (inherits_group && !identity.in_group(directory->stx_gid) && !identity.has(CAP_FSETID)) {
+      mode &= ~static_cast<mode_t>(S_ISGID);
+    }
+  }
+  return host::apply_umask(fd(), mode, subject.umask);
+}
+
 Result<NodePtr> NativeNode::create(const Subject& subject, const std::string& name, mode_t mode) {
   LITEBOX_ASSIGN(const Fd made, create_open(subject, name, O_RDONLY, mode));
   return node_of(host::reopen(made.get(), O_PATH));
 }
 
 Result<Fd> NativeNode::create_open(const Subject& subject, const std::string& name, int flags, mode_t mode) {
-  const mode_t permissions = host::apply_umask(fd(), mode & kPermissions, subject.umask);
+  const mode_t permissions = permissions_of_new(subject, mode & kPermissions);
   const Acting acting(*this, subject);
   const int how = (flags & ~O_PATH) | O_CREAT | O_EXCL | O_NOCTTY | O_CLOEXEC;
   Fd made(::openat(fd(), name.c_str(), how, permissions));
@@ -99,7 +113,7 @@ Status NativeNode::make_directory(const Subject& subject, const std::string& nam
 }
 
 Status NativeNode::make_node(const Subject& subject, const std::string& name, mode_t mode, dev_t device) {
-  const mode_t permissions = host::apply_umask(fd(), mode & kPermissions, subject.umask);
+  const mode_t permissions = permissions_of_new(subject, mode & kPermissions);
   const Status may = check_make_device(*subject.identity, *file_system(), mode, device);
   const Acting acting(*this, subject);
   if (!may.ok()) {
@@ -163,7 +177,7 @@ Result<Fd> NativeNode::open(const Subject& subject, int flags) {
 }
 
 Result<Fd> NativeNode::open_temporary(const Subject& subject, int flags, mode_t mode) {
-  const mode_t permissions = host::apply_umask(fd(), mode & kPermissions, subject.umask);
+  const mode_t permissions = permissions_of_new(subject, mode & kPermissions);
   const Acting acting(*this, subject);
   // O_EXCL keeps the file from ever getting a name, so here it is passed on.
   Fd made(::open(host::FdPath(fd()).c_str(), (flags & ~(O_NOFOLLOW | O_CREAT)) | O_TMPFILE | O_CLOEXEC, permissions));

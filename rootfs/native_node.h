@@ -43,6 +43,9 @@ class NativeNode final : public HostNode {
   Status set_xattr(const Subject& subject, const std::string& name, const std::string& value, XattrFlags flags) override;
   Status remove_xattr(const Subject& subject, const std::string& name) override;
   Result<std::vector<std::string>> list_xattrs(const Subject& subject) override;
+
+ private:
+  mode_t permissions_of_new(const Subject& subject, mode_t mode) const;
 };
 
 }  // namespace litebox::rootfs

@@ -1,4 +1,6 @@
 // chmod(2), fchmod, fchmodat, fchmodat2(2); chown(2), fchown, lchown, fchownat(2).
+#include <initializer_list>
+
 #include "report.h"
 
 namespace {
@@ -147,6 +149,28 @@ void written_set_id_file() {
   show("setid");
 }
 
+// What an outsider asks for in a directory that gives its group to new files.
+void new_set_group_id_files() {
+  mkdir("groups", 0755);
+  chown("groups", 0, 50);
+  chmod("groups", 02777);
+  in_child(
+      [] {
+        for (const mode_t mask : {0, 0077, 0010}) {
+          umask(mask);
+          say("umask %o", mask);
+          TRY_OPEN(open("groups/executable", O_CREAT | O_EXCL | O_WRONLY, 02777));
+          TRY_OPEN(open("groups/other", O_CREAT | O_EXCL | O_WRONLY, 02767));
+          TRY(mknod("groups/node", S_IFREG | 02777, 0));
+          for (const char* name : {"groups/executable", "groups/other", "groups/node"}) {
+            show(name);
+            unlink(name);
+          }
+        }
+      },
+      1000, 1000);
+}
+
 }  // namespace
 
 int main() {
@@ -160,5 +184,6 @@ int main() {
   owners();
   as_user();
   written_set_id_file();
+  new_set_group_id_files();
   return 0;
 }
