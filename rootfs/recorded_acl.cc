@@ -6,9 +6,17 @@
 
 namespace litebox::rootfs {
 
+// Where the host's file cannot carry attributes, its ACLs are in the journal of records (override_store.h).
+bool RecordedNode::in_attributes() const { return S_ISREG(host_type()) || S_ISDIR(host_type()); }
+
 // vfs_get_acl(): who may look up the file may read its ACLs.
 Result<std::string> RecordedNode::get_acl(const std::string& name) const {
   if (is_symlink()) return Error(EOPNOTSUPP);
+  // ls(1) asks for every file's, and most have none: one call of the host's says so.
+  if (in_attributes()) {
+    const auto kept = host::get_xattr(fd(), kept_name(name).c_str());
+    if (!kept.ok() && kept.error().number() == ENODATA) return Error(ENODATA);
+  }
   LITEBOX_ASSIGN(const RecordedOwnership owner, ownership());
   const PosixAclPtr& acl = name == kAccessAcl ? owner.file.acl : owner.default_acl;
   if (acl == nullptr) return Error(ENODATA);
@@ -38,9 +46,8 @@ std::vector<std::string> RecordedNode::acl_names(const std::vector<std::string>&
   const auto is_on_host = [&](const char* name) {
     return std::find(host_names.begin(), host_names.end(), kept_name(name)) != host_names.end();
   };
-  // Without attributes of its own on the host, the file may have ACLs in the journal of records.
-  const bool in_attributes = S_ISREG(host_type()) || S_ISDIR(host_type()) || S_ISLNK(host_type());
-  if (in_attributes && !is_on_host(kAccessAcl) && !is_on_host(kDefaultAcl)) return {};
+  if (is_symlink()) return {};
+  if (in_attributes() && !is_on_host(kAccessAcl) && !is_on_host(kDefaultAcl)) return {};
   const auto owner = ownership();
   std::vector<std::string> names;
   if (owner.ok() && owner->file.acl != nullptr) names.emplace_back(kAccessAcl);

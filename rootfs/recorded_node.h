@@ -64,6 +64,7 @@ class RecordedNode final : public HostNode {
   void drop_file_capabilities() const;
 
   // --- recorded_acl.cc
+  bool in_attributes() const;
   Result<std::string> get_acl(const std::string& name) const;
   // A value without entries removes the ACL.
   Status set_acl(const Subject& subject, const std::string& name, const std::string& value) const;
