@@ -125,8 +125,7 @@ class Test:
         return self.trees[variant]
 
     def compare(self, name, row):
-        # Not yet: access control lists of a tree that belongs to an ordinary user.
-        environment = {**row.environment(self.options.full), **({"NO_ACLS": "1"} if self.user else {})}
+        environment = row.environment(self.options.full)
         outputs, times = [], []
         for side in self.sides(row.trees[1 if self.options.full else 0]):
             seen = self.seen(name, side, row.script, environment)

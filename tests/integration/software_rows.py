@@ -5,7 +5,7 @@ full ones for the whole part. What a script says on standard error (rates, reaso
 """
 
 PRELUDE = r"""
-have() { [[ $1 != *facl || -z $NO_ACLS ]] && command -v "$1" > /dev/null 2>&1; }
+have() { command -v "$1" > /dev/null 2>&1; }
 quietly() { "$@" > /tmp/quietly.log 2>&1 || { echo "FAILED: $*: $?"; tail -30 /tmp/quietly.log; }; }
 until_true() { for _ in $(seq 600); do eval "$1" > /dev/null 2>&1 && return 0; sleep 0.1; done; echo "in vain: $1"; }
 # What is kept of a tree: names, kinds, modes, owners, sizes, times, links, device numbers, attributes, lists.
