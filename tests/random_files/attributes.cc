@@ -17,7 +17,9 @@ namespace {
 
 constexpr mode_t kModes[] = {0777, 0755, 0700, 0644, 0600, 0555, 0444, 0222, 0111, 0000, 01777, 02755, 02775, 04755, 06711};
 constexpr unsigned kIds[] = {0, 1000, 1001, 2000, ~0U};
-constexpr const char* kAttributes[] = {"user.one", "user.two", "user.", "trusted.one", "system.none", "none", "user.three"};
+constexpr const char* kAttributes[] = {"user.one",    "user.two", "user.",      "trusted.one",
+                                       "system.none", "none",     "user.three", "system.posix_acl_access"};
+constexpr const char* kLists[] = {"system.posix_acl_access", "system.posix_acl_default"};
 // Times of day that calls set; others are the moment's.
 constexpr long kLatestTime = 2'000'000;
 
@@ -238,7 +240,40 @@ void get_attribute(State& state) {
   const bool of_link = state.random.one_in(3);
   const ssize_t size = (of_link ? lgetxattr : getxattr)(path.c_str(), name.c_str(), value, room);
   state.say(std::string(of_link ? "lgetxattr " : "getxattr ") + quoted(path) + " " + name + " " + std::to_string(room), size);
-  if (size > 0 && room != 0) state.add(quoted(std::string(value, static_cast<size_t>(size))));
+  if (size > 0 && room != 0) state.add(of_bytes(std::string(value, static_cast<size_t>(size))));
+}
+
+// An access control list (acl(5)), mostly a valid one, in the form of the attribute that holds it.
+std::string access_list(State& state) {
+  std::string value("\x02\0\0\0", 4);
+  const auto add = [&](unsigned tag, unsigned id) {
+    const unsigned permissions = state.random.one_in(3) ? 7 : state.random.below(8);
+    const uint32_t words[] = {tag | permissions << 16U, id};
+    value.append(reinterpret_cast<const char*>(words), sizeof words);
+  };
+  const bool named = !state.random.one_in(4);
+  add(0x01, ~0U);
+  for (unsigned count = named ? state.random.below(3) : 0; count > 0; --count) add(0x02, state.random.pick(kIds));
+  add(0x04, ~0U);
+  for (unsigned count = named ? state.random.below(3) : 0; count > 0; --count) add(0x08, state.random.pick(kIds));
+  if (named || state.random.one_in(4)) add(0x10, ~0U);
+  if (!state.random.one_in(12)) add(0x20, ~0U);
+  return value;
+}
+
+void set_access_list(State& state) {
+  const std::string path = state.path();
+  const std::string name = state.random.pick(kLists);
+  const std::string value = access_list(state);
+  const bool of_link = state.random.one_in(5);
+  state.say(std::string(of_link ? "lsetxattr " : "setxattr ") + quoted(path) + " " + name + " " + of_bytes(value),
+            (of_link ? lsetxattr : setxattr)(path.c_str(), name.c_str(), value.data(), value.size(), 0));
+}
+
+void remove_access_list(State& state) {
+  const std::string path = state.path();
+  const std::string name = state.random.pick(kLists);
+  state.say("removexattr " + quoted(path) + " " + name, removexattr(path.c_str(), name.c_str()));
 }
 
 void list_attributes(State& state) {
@@ -286,6 +321,8 @@ const std::vector<Kind>& attribute_kinds() {
       {"getxattr", 1, get_attribute},
       {"listxattr", 1, list_attributes},
       {"removexattr", 1, remove_attribute},
+      {"set access list", 3, set_access_list},
+      {"remove access list", 1, remove_access_list},
   };
   return kinds;
 }

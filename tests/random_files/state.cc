@@ -7,6 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <string_view>
+
 namespace random_files {
 namespace {
 
@@ -109,6 +112,18 @@ std::string hexadecimal(unsigned long value) {
 std::string quoted(const std::string& text) {
   if (text.size() > 200) return "\"" + text.substr(0, 20) + "...\"";
   return "\"" + text + "\"";
+}
+
+std::string of_bytes(const std::string& value) {
+  const auto printable = [](char byte) { return byte >= ' ' && byte <= '~'; };
+  if (std::all_of(value.begin(), value.end(), printable)) return value;
+  std::string text = "0x";
+  for (const char byte : value) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    text += kDigits[static_cast<unsigned char>(byte) >> 4U];
+    text += kDigits[static_cast<unsigned char>(byte) & 15U];
+  }
+  return text;
 }
 
 std::string directory_text(const State& state, int fd) {

@@ -68,6 +68,8 @@ class State {
 std::string octal(unsigned value);
 std::string hexadecimal(unsigned long value);
 std::string quoted(const std::string& text);
+// `value` as text, or in hexadecimal digits where it is none.
+std::string of_bytes(const std::string& value);
 std::string directory_text(const State& state, int fd);
 
 // The roots in which everything happens: in the container's root, on a tmpfs, on two bind mounts.

@@ -49,9 +49,9 @@ void print_attributes(const std::string& path) {
   for (ssize_t at = 0; at < size; at += static_cast<ssize_t>(found.back().size()) + 1) found.emplace_back(names + at);
   std::sort(found.begin(), found.end());
   for (const std::string& name : found) {
-    char value[64];
+    char value[256];
     const ssize_t length = lgetxattr(path.c_str(), name.c_str(), value, sizeof value);
-    printf(" %s=%.*s", name.c_str(), static_cast<int>(std::max<ssize_t>(length, 0)), value);
+    printf(" %s=%s", name.c_str(), of_bytes(std::string(value, static_cast<size_t>(std::max<ssize_t>(length, 0)))).c_str());
   }
 }
 
