@@ -53,8 +53,8 @@ Reply rename_entry(const Call& call, int old_dirfd, int old_index, int new_dirfd
   Result<Entry> new_entry = lookup_entry(call, new_dirfd, new_path);
   if (!old_entry.ok() || (!new_entry.ok() && has_long_name(new_entry.error()))) {
     // Names are looked at only after both directories.
-    if (new_path.empty()) return Reply::error(ENOENT);
     LITEBOX_OR_REPLY(const rootfs::MountPtr old_mount, directory_mount(call, old_dirfd, old_path));
+    if (new_path.empty()) return Reply::error(ENOENT);
     LITEBOX_OR_REPLY(const rootfs::MountPtr new_mount, directory_mount(call, new_dirfd, new_path));
     if (old_mount != new_mount) return Reply::error(EXDEV);
     if (old_entry.ok()) LITEBOX_CHECK_REPLY(check_last(*old_entry, EBUSY));

@@ -54,6 +54,8 @@ void long_names() {
   TRY(rename("missing", long_name));
   TRY(rename(long_name, ".."));
   TRY(rename(long_name, ""));
+  const std::string below = text + "/x";
+  TRY(rename(below.c_str(), ""));
   TRY(rename("", long_name));
   TRY(rename(".", long_name));
   TRY(renameat2_raw(long_name, ".", RENAME_NOREPLACE));
