@@ -3,6 +3,7 @@
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 
+#include <cerrno>
 #include <csignal>
 
 namespace litebox::monitor {
@@ -27,6 +28,13 @@ Result<int> wait_for_stop(const WaitingCall& call) {
   return status;
 }
 
+// A thread that has been killed meanwhile stays until its tracer has taken notice of that: without it an exec of another of
+// the process's threads (fs/exec.c de_thread()) would wait for ever.
+void let_go(HostPid thread, bool direct_child) {
+  if (::ptrace(PTRACE_DETACH, thread.value(), 0, 0) == 0 || errno != ESRCH || direct_child) return;
+  while (::waitpid(thread.value(), nullptr, __WALL) < 0 && errno == EINTR) continue;
+}
+
 }  // namespace
 
 Result<StoppedThread> StoppedThread::stop(const Listener& listener, const WaitingCall& call, int64_t answer) {
@@ -34,20 +42,20 @@ Result<StoppedThread> StoppedThread::stop(const Listener& listener, const Waitin
   if (::ptrace(PTRACE_SEIZE, thread, 0, 0) != 0) return last_error();
   if (::ptrace(PTRACE_INTERRUPT, thread, 0, 0) != 0) {
     const Error error = last_error();
-    (void)::ptrace(PTRACE_DETACH, thread, 0, 0);
+    let_go(call.thread, call.direct_child);
     return error;
   }
   (void)listener.answer(call.notification_id, answer);
   while (true) {
     LITEBOX_ASSIGN(const int status, wait_for_stop(call));
-    if (status >> 16 == PTRACE_EVENT_STOP) return StoppedThread(call.thread);
+    if (status >> 16 == PTRACE_EVENT_STOP) return StoppedThread(call.thread, call.direct_child);
     // A signal on its way: let it be delivered, the interrupt's own stop comes next.
     (void)::ptrace(PTRACE_CONT, thread, 0, WSTOPSIG(status));
   }
 }
 
 StoppedThread::~StoppedThread() {
-  if (thread_ != HostPid()) (void)::ptrace(PTRACE_DETACH, thread_.value(), 0, 0);
+  if (thread_ != HostPid()) let_go(thread_, direct_child_);
 }
 
 Result<user_regs_struct> StoppedThread::registers() const {

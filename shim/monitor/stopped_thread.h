@@ -29,7 +29,9 @@ class StoppedThread {
   // been answered.
   static Result<StoppedThread> stop(const Listener& listener, const WaitingCall& call, int64_t answer);
 
-  StoppedThread(StoppedThread&& other) noexcept : thread_(other.thread_) { other.thread_ = HostPid(); }
+  StoppedThread(StoppedThread&& other) noexcept : thread_(other.thread_), direct_child_(other.direct_child_) {
+    other.thread_ = HostPid();
+  }
   StoppedThread& operator=(StoppedThread&&) = delete;
   ~StoppedThread();
 
@@ -37,8 +39,9 @@ class StoppedThread {
   Status set_registers(const user_regs_struct& registers) const;
 
  private:
-  explicit StoppedThread(HostPid thread) : thread_(thread) {}
+  StoppedThread(HostPid thread, bool direct_child) : thread_(thread), direct_child_(direct_child) {}
   HostPid thread_;
+  bool direct_child_;
 };
 
 }  // namespace litebox::monitor

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 
 #include "shim/kernel/pidfd.h"
@@ -221,8 +222,8 @@ void Tracer::on_kicked(HostPid thread, int status) {
       (void)::ptrace(PTRACE_SETREGS, thread.value(), 0, &registers);
     }
   }
-  (void)::ptrace(PTRACE_DETACH, thread.value(), 0, signal);
-  kicked_.erase(thread);
+  // One that has been killed meanwhile is still to be reaped (let_go() of stopped_thread.cc).
+  if (::ptrace(PTRACE_DETACH, thread.value(), 0, signal) == 0 || errno != ESRCH) kicked_.erase(thread);
 }
 
 }  // namespace litebox::monitor

@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstddef>
 
@@ -248,8 +249,9 @@ void Tracer::let_go(Tracee& tracee, int request, int signal) {
 void Tracer::detach(Tracee& tracee, int signal) {
   const HostPid thread = tracee.thread;
   const bool to_be_guarded = guarding_ && !tracee.guarded && tracee.process == world_.init();
-  (void)::ptrace(PTRACE_DETACH, thread.value(), 0, signal);
+  const bool killed = ::ptrace(PTRACE_DETACH, thread.value(), 0, signal) != 0 && errno == ESRCH;
   forget(thread);
+  if (killed) add_kicked(thread);  // it is still to be reaped
   if (to_be_guarded) (void)guard(thread);  // it may be gone already
 }
 
