@@ -21,7 +21,7 @@ class Child {
   Child(const SpawnRequest& request, int gate) : request_(request), gate_(gate) {}
 
   [[noreturn]] void run() {
-    enter_cgroups();
+    if (!enter_cgroups()) leave(errno);
     // Before its own limits hold: the monitor may have more descriptors than it is to have.
     if (!arrange_descriptors()) leave(errno);
     if (!wait_for_go()) leave(0);
@@ -39,12 +39,12 @@ class Child {
  private:
   // A process with one thread that moves itself does not wait for all processors, as whoever moves another does
   // (kernel/cgroup/cgroup.c cgroup_procs_write_start()).
-  void enter_cgroups() const {
-    char entered = 1;
+  // In a frozen one it stays where it is, and nobody may wait for it.
+  bool enter_cgroups() const {
     for (const int tasks : request_.cgroups) {
-      if (::write(tasks, "0", 1) != 1) entered = 0;
+      if (::write(tasks, "0", 1) != 1) return false;
     }
-    if (!request_.cgroups.empty()) (void)::write(gate_, &entered, 1);
+    return true;
   }
 
   bool wait_for_go() const {
@@ -125,10 +125,7 @@ Result<Spawned> fork_child(const SpawnRequest& request) {
     ::close(ours.get());
     Child(request, theirs.get()).run();
   }
-  Spawned spawned{HostPid(child), std::move(ours)};
-  char entered = 0;
-  if (!request.cgroups.empty()) spawned.in_cgroups = ::read(spawned.gate.get(), &entered, 1) == 1 && entered == 1;
-  return spawned;
+  return Spawned{HostPid(child), std::move(ours)};
 }
 
 }  // namespace

@@ -35,7 +35,6 @@ struct SpawnRequest {
 struct Spawned {
   HostPid process;
   Fd gate;
-  bool in_cgroups = false;  // it has entered all that were asked for
 };
 
 class Forker {

@@ -196,7 +196,7 @@ Result<Launched> Launcher::prepare(const LaunchRequest& request, std::function<v
   if (!request.init && processors && processors->initial) {
     LITEBOX_TRY(set_processors(child, *processors->initial, affinity + "initial"));
   }
-  if (!spawned.in_cgroups) {
+  if (tasks.empty()) {
     for (const std::string& cgroup : cgroups) {
       LITEBOX_TRY(write_file(cgroup + "/cgroup.procs", std::to_string(child.value())));
     }
