@@ -51,8 +51,9 @@ test: format lint asan rootfs
 	$(CTEST) $(BUILD) --label-regex '^(integration|engines)$$'
 
 # Beside native, crun, runc and what else is installed: on an idle machine only.
+# With SOFTWARE=TREE, a tree of packaging/make-rootfs software, its compilers and interpreters, too.
 bench: build rootfs
-	python3 tests/bench/bench.py --build $(BUILD) --tree $(ROOTFS)/debian --json $(BUILD)/bench.json
+	python3 tests/bench/bench.py --build $(BUILD) --tree $(ROOTFS)/debian $(if $(SOFTWARE),--software $(SOFTWARE)) --json $(BUILD)/bench.json
 
 # The Debian packages, in build/packages. They are checked by lintian, where that is installed.
 deb: install-build

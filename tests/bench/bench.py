@@ -6,9 +6,10 @@ spread, and the ratio to native. "native" is a chroot; "asking" is litebox with 
 (LITEBOX_REWRITE=off), "user" litebox as an ordinary user. Needs root (chroot, runc, crun).
 
 The first lines are a static program in a tree of its own, each figure one operation. The others are whole commands, in that
-tree or in Debian's (--tree, as packaging/make-rootfs makes it).
+tree, in Debian's (--tree, as packaging/make-rootfs makes it) or in one with compilers and interpreters (--software, its tree of
+that name). "NAME, child" is NAME in a process that is not the first of its container.
 
-    tests/bench/bench.py [--build BUILD] [--tree TREE] [--rounds N] [--only WORK ...] [--json FILE]
+    tests/bench/bench.py [--build BUILD] [--tree TREE] [--software TREE] [--rounds N] [--only WORK ...] [--json FILE]
 """
 import argparse
 import ctypes
@@ -23,8 +24,8 @@ import sys
 import tempfile
 import time
 
-MICRO = ["getpid", "stat", "missing", "open_close", "open_read_close", "readlink", "create_unlink", "walk", "read", "pipe",
-         "mmap_touch", "signal", "thread", "fork_exit", "fork_exec", "vfork_exec", "posix_spawn"]
+MICRO = ["getpid", "gettid", "getppid", "uname", "stat", "missing", "open_close", "open_read_close", "readlink", "create_unlink", "walk", "read", "pipe",
+         "unix_ping", "tcp_ping", "futex_ping", "mmap_touch", "signal", "thread", "fork_exit", "fork_exec", "vfork_exec", "posix_spawn"]
 # What Debian's tree is asked for.
 COMMANDS = {
     "300 execs": "i=0; while [ $i -lt 300 ]; do /bin/true; i=$((i+1)); done",
@@ -35,6 +36,26 @@ COMMANDS = {
     "tar": "tar c /usr/share | wc -c",
     "cp": "cp -a /usr/share/doc /tmp/doc; rm -r /tmp/doc",
 }
+# Of these, what a process costs that is not the first of its container.
+AS_CHILD = ["signal", "thread", "fork_exit", "vfork_exec"]
+# What a tree with compilers and interpreters is asked for, and how it is made ready, once, for all peers.
+SOFTWARE = {
+    "python3": "python3 -c pass",
+    "500 imports": "cd /srv/bench/modules; python3 -B -c 'import every'",
+    "git status": "cd /srv/bench/repository; git status --short | wc -l",
+    "gcc": "cd /srv/bench/sources; for i in $(seq 20); do gcc -O1 -c f$i.c -o /dev/null; done",
+    "sqlite": "rm -f /tmp/bench.db; sqlite3 /tmp/bench.db < /srv/bench/transactions.sql",
+}
+FOR_USERS = ["python3", "500 imports", "git status", "gcc"]  # in a tree that is not theirs
+MAKE_READY = r"""
+set -e; rm -rf /srv/bench; mkdir -p /srv/bench/modules /srv/bench/sources /srv/bench/repository; cd /srv/bench
+for i in $(seq 500); do echo "value = $i" > modules/module$i.py; echo "import module$i"; done > modules/every.py
+for i in $(seq 20); do printf '#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\nint f%d(int n) { return printf("%%d", n); }\n' $i; done > all
+split -l 4 --numeric-suffixes=1 -a 2 all part; for i in $(seq 20); do mv part$(printf %02d $i) sources/f$i.c; done
+cd repository; export HOME=/srv/bench; git init -q; for d in $(seq 100); do mkdir $d; (cd $d; touch $(seq 200)); done
+git add -A; git -c user.name=x -c user.email=x commit -q -m x; git config --system --replace-all safe.directory '*'; sleep 1.1; git status > /dev/null
+cd ..; (for i in $(seq 200); do if [ $i = 1 ]; then echo 'create table t(a, b);'; fi; echo "insert into t values($i, 'x');"; done) > transactions.sql
+"""
 CAPABILITIES = ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FSETID", "CAP_FOWNER", "CAP_MKNOD", "CAP_SETGID", "CAP_SETUID",
                 "CAP_SETFCAP", "CAP_SETPCAP", "CAP_SYS_CHROOT", "CAP_KILL"]
 WALK_DIRECTORIES, WALK_FILES = 100, 100
@@ -61,7 +82,7 @@ def write_config(bundle, root, args):
     config = {
         "ociVersion": "1.0.2",
         "process": {
-            "user": {"uid": 0, "gid": 0}, "args": args, "env": ["PATH=/usr/bin:/bin"], "cwd": "/",
+            "user": {"uid": 0, "gid": 0}, "args": args, "env": ["PATH=/usr/bin:/bin", "HOME=/tmp"], "cwd": "/",
             "capabilities": {name: CAPABILITIES for name in ["bounding", "effective", "permitted"]},
         },
         "root": {"path": str(root)},
@@ -174,6 +195,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default="build", type=pathlib.Path)
     parser.add_argument("--tree", type=pathlib.Path)
+    parser.add_argument("--software", type=pathlib.Path)
     parser.add_argument("--rounds", default=5, type=int)
     parser.add_argument("--only", nargs="*")
     parser.add_argument("--json", type=pathlib.Path)
@@ -190,6 +212,11 @@ def main():
         make_small_tree(small, build / "tests/bench/micro")
         works = {"run true": (small, ["/bin/true"], False)}
         works.update({name: (small, ["/bin/micro", name, "3"], True) for name in MICRO})
+        works.update({f"{name}, child": (small, ["/bin/sh", "-c", f"/bin/micro {name} 3; :"], True) for name in AS_CHILD})
+        if options.software is not None:
+            software = options.software.resolve()
+            subprocess.run(["chroot", software, "/bin/bash", "-c", MAKE_READY], check=True)
+            works.update({name: (software, ["/bin/bash", "-c", text], False) for name, text in SOFTWARE.items()})
         if options.tree is not None:
             works.update({name: (options.tree.resolve(), ["/bin/sh", "-c", text], False) for name, text in COMMANDS.items()})
         all_peers = peers(build, directory / "state")
@@ -203,7 +230,7 @@ def main():
                     continue
                 for peer in all_peers:
                     # A tree of root's is no ordinary user's to write to.
-                    if (work, peer.name) in failed or (peer.name == "user" and (root != small or work == "create_unlink")):
+                    if (work, peer.name) in failed or (peer.name == "user" and not (root == small and work != "create_unlink" or work in FOR_USERS)):
                         continue
                     try:
                         values = measure(peer, directory / f"bundle-{peer.name}", root, args, micro)

@@ -4,8 +4,12 @@
 //
 // A static program, so that it runs alike in any tree. "/bin/true", "/etc/hostname", "/link" and the directory "/walk" must
 // exist there.
+#define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/futex.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
@@ -13,8 +17,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,6 +32,19 @@ static void fail(const char* what) {
 
 static void do_getpid(void) {
   if (getpid() <= 0) fail("getpid");
+}
+
+static void do_gettid(void) {
+  if (gettid() <= 0) fail("gettid");
+}
+
+static void do_getppid(void) {
+  if (getppid() < 0) fail("getppid");
+}
+
+static void do_uname(void) {
+  struct utsname names;
+  if (uname(&names) != 0) fail("uname");
 }
 
 static void do_stat(void) {
@@ -89,6 +108,76 @@ static void do_pipe(void) {
   char byte = 0;
   if (ends[0] < 0 && pipe(ends) != 0) fail("pipe");
   if (write(ends[1], &byte, 1) != 1 || read(ends[0], &byte, 1) != 1) fail("pipe");
+}
+
+// Whoever sends what comes back.
+static void* echo(void* socket) {
+  char byte;
+  while (read(*(int*)socket, &byte, 1) == 1 && write(*(int*)socket, &byte, 1) == 1) continue;
+  return NULL;
+}
+
+static void ping(int* ends) {
+  static int started;
+  char byte = 0;
+  pthread_t thread;
+  if (!started && pthread_create(&thread, NULL, echo, &ends[1]) != 0) fail("pthread_create");
+  started = 1;
+  if (write(ends[0], &byte, 1) != 1 || read(ends[0], &byte, 1) != 1) fail("ping");
+}
+
+static void do_unix_ping(void) {
+  static int ends[2] = {-1, -1};
+  if (ends[0] < 0 && socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) fail("socketpair");
+  ping(ends);
+}
+
+static void do_tcp_ping(void) {
+  static int ends[2] = {-1, -1};
+  if (ends[0] < 0) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    const int one = 1;
+    const int listener = socket(AF_INET, SOCK_STREAM, 0);
+    ends[0] = socket(AF_INET, SOCK_STREAM, 0);
+    if (bind(listener, (struct sockaddr*)&address, size) != 0 || listen(listener, 1) != 0 ||
+        getsockname(listener, (struct sockaddr*)&address, &size) != 0 ||
+        connect(ends[0], (struct sockaddr*)&address, size) != 0 || (ends[1] = accept(listener, NULL, NULL)) < 0) {
+      fail("TCP");
+    }
+    for (int i = 0; i < 2; ++i) setsockopt(ends[i], IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  }
+  ping(ends);
+}
+
+static int turn;
+
+static void wait_for_turn(int mine) {
+  int now;
+  while ((now = __atomic_load_n(&turn, __ATOMIC_ACQUIRE)) != mine)
+    syscall(SYS_futex, &turn, FUTEX_WAIT_PRIVATE, now, NULL, NULL, 0);
+}
+
+static void pass_turn(int to) {
+  __atomic_store_n(&turn, to, __ATOMIC_RELEASE);
+  syscall(SYS_futex, &turn, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+static void* take_turns(void* argument) {
+  for (;;) {
+    wait_for_turn(1);
+    pass_turn(0);
+  }
+  return argument;
+}
+
+static void do_futex_ping(void) {
+  static int started;
+  pthread_t thread;
+  if (!started && pthread_create(&thread, NULL, take_turns, NULL) != 0) fail("pthread_create");
+  started = 1;
+  pass_turn(1);
+  wait_for_turn(0);
 }
 
 static void do_mmap_touch(void) {
@@ -168,6 +257,9 @@ static const struct {
   int per_batch;
 } benchmarks[] = {
     {"getpid", do_getpid, 2000},
+    {"gettid", do_gettid, 2000},
+    {"getppid", do_getppid, 2000},
+    {"uname", do_uname, 1000},
     {"stat", do_stat, 1000},
     {"missing", do_missing, 1000},
     {"open_close", do_open_close, 1000},
@@ -177,6 +269,9 @@ static const struct {
     {"walk", do_walk, 1},
     {"read", do_read, 5000},
     {"pipe", do_pipe, 2000},
+    {"unix_ping", do_unix_ping, 300},
+    {"tcp_ping", do_tcp_ping, 300},
+    {"futex_ping", do_futex_ping, 300},
     {"mmap_touch", do_mmap_touch, 500},
     {"signal", do_signal, 1000},
     {"thread", do_thread, 100},
