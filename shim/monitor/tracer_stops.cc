@@ -251,7 +251,7 @@ void Tracer::detach(Tracee& tracee, int signal) {
   const bool to_be_guarded = guarding_ && !tracee.guarded && tracee.process == world_.init();
   const bool killed = ::ptrace(PTRACE_DETACH, thread.value(), 0, signal) != 0 && errno == ESRCH;
   forget(thread);
-  if (killed) add_kicked(thread);  // it is still to be reaped
+  if (killed) add_kicked(thread);          // it is still to be reaped
   if (to_be_guarded) (void)guard(thread);  // it may be gone already
 }
 
