@@ -103,6 +103,7 @@ Result<Location> Walk::up() {
   climbed_ = true;
   root_known_ = true;
   Location here = here_;
+  bool left_mount = false;
   while (true) {
     if (scoped() && same_place(here, start_)) {
       if (options_.beneath) return Error(EXDEV);
@@ -114,9 +115,15 @@ Result<Location> Walk::up() {
     if (!place) return here;
     if (options_.no_cross_mount) return Error(EXDEV);
     here = place->mountpoint;
+    left_mount = true;
   }
-  act_on(*here.node);
-  LITEBOX_ASSIGN(NodePtr parent, here.node->parent(subject_));
+  // Of what a mount covers nothing is asked: the directory on top of it has let the walk through.
+  if (left_mount) {
+    acting_.reset();
+  } else {
+    act_on(*here.node);
+  }
+  LITEBOX_ASSIGN(NodePtr parent, here.node->parent(left_mount ? runtime_subject() : subject_));
   if (!connected(*here.mount, *parent)) return Error(ENOENT);
   Location above = table_.cross({here.mount, std::move(parent)});
   if (options_.no_cross_mount && above.mount != here.mount) return Error(EXDEV);

@@ -86,6 +86,7 @@ class ResolverTest : public ::testing::TestWithParam<Ownership> {
     write_file(directory_ / "other/x/file", "7");
     write_file(directory_ / "outside", "8");
     ASSERT_EQ(::chmod((root + "/d/secret").c_str(), 0700), 0);
+    ASSERT_EQ(::chmod((root + "/mnt").c_str(), 0700), 0);  // covered: whoever is in the mount may leave it
     const std::pair<const char*, const char*> links[] = {
         {"la", "a"},           {"lb", "/a/b"},      {"a/up", ".."},       {"a/root", "/"},    {"a/b/far", "../../../../../a/b"},
         {"loop", "loop2"},     {"loop2", "loop"},   {"dangling", "none"}, {"lf", "file"},     {"a/lf", "../file/"},
