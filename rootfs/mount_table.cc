@@ -6,17 +6,18 @@ MountTable::MountTable(std::vector<MountPtr> mounts) : mounts_(std::move(mounts)
     const auto place = mount->place();
     if (!place) continue;
     const NodeKey key = place->mountpoint.node->key();
-    by_mountpoint_[{place->parent->id, key}] = {mount, place->name};
+    by_mountpoint_.insert({{place->parent->id, key}, {mount, place->name}});
     covered_.insert(key);
     names_.insert(place->name);
   }
 }
 
 MountPtr MountTable::covering(int mount, const Node& node, std::string_view name) const {
-  const auto found = by_mountpoint_.find({mount, node.key()});
-  if (found == by_mountpoint_.end()) return nullptr;
-  if (!node.is_directory() && !name.empty() && name != found->second.name) return nullptr;
-  return found->second.mount;
+  const auto [begin, end] = by_mountpoint_.equal_range({mount, node.key()});
+  for (auto cover = begin; cover != end; ++cover) {
+    if (node.is_directory() || name.empty() || name == cover->second.name) return cover->second.mount;
+  }
+  return nullptr;
 }
 
 Location MountTable::cross(Location location, std::string_view name) const {

@@ -47,7 +47,7 @@ class MountTable {
     MountPtr mount;
     std::string name;  // of what it covers
   };
-  std::unordered_map<Covered, Cover, CoveredHash> by_mountpoint_;
+  std::unordered_multimap<Covered, Cover, CoveredHash> by_mountpoint_;  // several of a file with several names
   std::unordered_set<NodeKey, NodeKeyHash> covered_;
   std::set<std::string, std::less<>> names_;
 };

@@ -24,6 +24,13 @@ bool shows_whole_mount(Node& root) {
 
 std::string last_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
+// What is on top at a place: of a file, by the one of its names that has led there.
+Result<Location> topmost(const MountTable& table, const Location& place) {
+  if (place.node->is_directory() || same_place(place, {place.mount, place.mount->root})) return table.cross(place);
+  LITEBOX_ASSIGN(const std::string path, place.node->path_in_file_system());
+  return table.cross(place, last_name(path));
+}
+
 }  // namespace
 
 Tree::Tree(Location root) {
@@ -70,7 +77,8 @@ Result<MountPtr> Tree::mount(const Location& mountpoint, NodePtr root, MountFlag
                              std::string root_path, std::string options) {
   if (root->is_directory() != mountpoint.node->is_directory()) return Error(ENOTDIR);
   const std::lock_guard<std::mutex> guard(mutex_);
-  LITEBOX_ASSIGN(auto place, place_at(table_->cross(mountpoint)));
+  LITEBOX_ASSIGN(const Location covered, topmost(*table_, mountpoint));
+  LITEBOX_ASSIGN(auto place, place_at(covered));
   auto mount = std::make_shared<Mount>();
   mount->id = next_id_++;
   mount->place_ = std::move(place);
@@ -106,7 +114,7 @@ Status Tree::move(const MountPtr& mount, const Location& mountpoint) {
   const std::vector<MountPtr>& mounts = table_->mounts();
   if (std::find(mounts.begin(), mounts.end(), mount) == mounts.end() || !mount->place()) return Error(EINVAL);
   if (mount->root->is_directory() != mountpoint.node->is_directory()) return Error(EINVAL);
-  const Location covered = table_->cross(mountpoint);
+  LITEBOX_ASSIGN(const Location covered, topmost(*table_, mountpoint));
   for (MountPtr above = covered.mount; above; above = above->parent()) {
     if (above == mount) return Error(ELOOP);
   }

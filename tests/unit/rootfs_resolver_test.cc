@@ -239,6 +239,16 @@ TEST_P(ResolverTest, AnswersAsTheKernelDoesAtTheLimits) {
   compare({"/", 1000}, questions);
 }
 
+TEST_P(ResolverTest, EachNameOfAFileIsCoveredAlone) {
+  const std::string root = directory_ / "root";
+  ASSERT_EQ(::link((root + "/file").c_str(), (root + "/twin").c_str()), 0);
+  ASSERT_EQ(::link((root + "/file").c_str(), (root + "/third").c_str()), 0);
+  mount("/file", directory_ / "other/file");
+  mount("/twin", directory_ / "other/x/file");
+  mount("/twin", root + "/a/file");
+  compare({"/", 0}, {{"file"}, {"twin"}, {"third"}, {"lf"}, {"a/../twin"}, {"twin", true, RESOLVE_NO_XDEV}});
+}
+
 TEST_P(ResolverTest, TellsTheParentOfWhatIsMissing) {
   ResolveOptions options;
   options.want_parent = true;
