@@ -4,6 +4,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cinttypes>
 #include <cstdio>
 #include <string_view>
@@ -50,6 +52,20 @@ Result<Fd> open_journal(int directory, int flags) {
   if (::fstat(file.get(), &status) != 0) return last_error();
   if (!S_ISREG(status.st_mode) || status.st_size > kLargestJournal) return Error(EIO);
   return file;
+}
+
+// A last line that was cut off while it was written must neither count nor become the beginning of the next.
+Status drop_unfinished_line(int fd, int64_t size) {
+  std::array<char, 256> end;  // longer than any line
+  const int64_t from = std::max<int64_t>(0, size - static_cast<int64_t>(end.size()));
+  const ssize_t length = ::pread(fd, end.data(), end.size(), from);
+  if (length < 0) return last_error();
+  const std::string_view text(end.data(), static_cast<size_t>(length));
+  if (text.empty() || text.back() == '\n') return {};
+  const size_t last = text.rfind('\n');
+  if (last == std::string_view::npos && from > 0) return write_all(fd, "\n");  // not written here
+  const int64_t whole = last == std::string_view::npos ? 0 : from + static_cast<int64_t>(last) + 1;
+  return ::ftruncate(fd, whole) == 0 ? Status() : Status(last_error());
 }
 
 }  // namespace
@@ -165,6 +181,7 @@ Status OverrideStore::append(const Key& key, const std::string& text) {
       continue;
     }
     if (!(seen_of(locked) == seen_)) load(file.get());
+    LITEBOX_TRY(drop_unfinished_line(file.get(), locked.st_size));
     LITEBOX_TRY(write_all(file.get(), line_of(key, text)));
     if (::fstat(file.get(), &locked) == 0) seen_ = seen_of(locked);
     ++lines_;

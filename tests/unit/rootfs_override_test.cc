@@ -353,6 +353,24 @@ USER_TEST(AForeignJournalDoesNoHarm) {
   try_it();
 }
 
+// A full disk, or the end of whoever wrote it.
+USER_TEST(AJournalThatWasCutOffGoesOn) {
+  const std::string journal = path + "/" + kOverrideStoreName;
+  const NodePtr root = open_tree_at(path);
+  ASSERT_TRUE(root->make_symlink(root_subject(), "one", "x").ok());
+  ASSERT_TRUE(root->make_symlink(root_subject(), "two", "x").ok());
+  for (const std::string& unfinished : {std::string("12 3"), std::string(300, ' '), std::string("1 2 3 4:5:0644:char-1-3")}) {
+    ASSERT_TRUE(look(root, "one")->change_owner(root_subject(), 3, 3).ok());
+    std::ofstream(journal, std::ios::app) << unfinished;
+    ASSERT_TRUE(look(root, "two")->change_owner(root_subject(), 4, 4).ok());
+    EXPECT_EQ(owner_of(look(open_tree_at(path), "one")), "3:3");
+    EXPECT_EQ(owner_of(look(open_tree_at(path), "two")), "4:4") << unfinished;
+    const std::string text{std::istreambuf_iterator<char>(std::ifstream(journal).rdbuf()), {}};
+    EXPECT_EQ(text.find("char-1-3"), std::string::npos);
+    ASSERT_EQ(::unlink(journal.c_str()), 0);
+  }
+}
+
 USER_TEST(FilesOfOtherHostUsersStayTheirs) {
   const NodePtr root = host_root("/etc", Ownership::recorded);
   EXPECT_EQ(owner_of(look(root, "passwd")), "65534:65534");
