@@ -40,8 +40,9 @@ Result<kernel::ProcessState> ask_for_state(const std::string& directory, HostPid
   const auto message = receive_message(socket->get(), kControlMessageLimit);
   if (!message.ok()) return Error(ESRCH);
   const json answer = json::parse(message->text, nullptr, false);
-  if (!answer.is_object() || !answer.value("ok", false)) return Error(ESRCH);
+  if (!answer.is_object()) return Error(ESRCH);
   try {
+    if (!answer.value("ok", false)) return Error(ESRCH);
     auto credentials = std::make_shared<kernel::Credentials>();
     const auto uids = answer.at("uids").get<std::array<uid_t, 4>>();
     const auto gids = answer.at("gids").get<std::array<gid_t, 4>>();
