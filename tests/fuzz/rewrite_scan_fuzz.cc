@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 
 #include "base/fd.h"
@@ -12,14 +11,12 @@
 #include "shim/rewrite/site_list.h"
 #include "shim/rewrite/text_segment.h"
 #include "shim/rewrite/trampoline.h"
+#include "tests/fuzz/input.h"
 
 namespace {
 
 using namespace litebox::rewrite;  // NOLINT(google-build-using-namespace)
-
-void require(bool condition) {
-  if (!condition) std::abort();
-}
+using litebox::fuzz::require;
 
 litebox::Fd file_of(const uint8_t* data, size_t size) {
   litebox::Fd file(::memfd_create("fuzz", MFD_CLOEXEC));

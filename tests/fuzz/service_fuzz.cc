@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "runtime/containerd/service.h"
+#include "tests/fuzz/input.h"
 #include "tests/fuzz/shim_world.h"
 #include "wire/events.pb.h"
 #include "wire/shim.pb.h"
@@ -28,37 +29,14 @@ namespace {
 
 using namespace litebox;              // NOLINT(google-build-using-namespace): what is fuzzed
 using namespace litebox::containerd;  // NOLINT(google-build-using-namespace): what is fuzzed
+using fuzz::Input;
+using fuzz::require;
 
 constexpr std::array<const char*, 18> kMethods{"State", "Create", "Start",     "Delete",  "Pids",     "Pause",
                                                "Kill",  "Resume", "ResizePty", "CloseIO", "Exec",     "Update",
                                                "Wait",  "Stats",  "Connect",   "Unheard", "Shutdown", "Checkpoint"};
 constexpr std::array<const char*, 3> kContainers{"a", "b", ""};
 constexpr std::array<const char*, 4> kExecs{"", "e1", "e2", "e3"};
-
-void require(bool condition) {
-  if (!condition) std::abort();
-}
-
-// The input, read from its beginning; zeros at its end.
-class Input {
- public:
-  explicit Input(std::string_view bytes) : bytes_(bytes) {}
-  bool empty() const { return bytes_.empty(); }
-  uint8_t byte() {
-    if (bytes_.empty()) return 0;
-    const auto value = static_cast<uint8_t>(bytes_.front());
-    bytes_.remove_prefix(1);
-    return value;
-  }
-  std::string_view piece(size_t length) {
-    const std::string_view part = bytes_.substr(0, length);
-    bytes_.remove_prefix(part.size());
-    return part;
-  }
-
- private:
-  std::string_view bytes_;
-};
 
 struct Answer {
   Code code;
