@@ -28,6 +28,7 @@ namespace {
 using nlohmann::json;
 
 constexpr size_t kDescriptorLimit = 253;  // SCM_MAX_FD
+constexpr int kDepthLimit = 64;           // of a request's objects
 constexpr int kQuietMs = 500;             // after which what a command has needed is given back
 
 std::string success(json extra = json::object()) {
@@ -168,9 +169,16 @@ bool ControlServer::serve_message(Connection& connection) {
       message->descriptors.emplace_back(fd);
     }
   }
-  message->body = json::parse(text, nullptr, false);
+  // What is nested deeper is left out: what it is copied and printed by calls itself.
+  const auto shallow = [](int depth, json::parse_event_t /*event*/, json& /*value*/) { return depth <= kDepthLimit; };
+  message->body = json::parse(text, shallow, false);
   if (!message->body.is_object()) return false;
-  const std::string answer = handle(connection, message);
+  std::string answer;
+  try {
+    answer = handle(connection, message);
+  } catch (const json::exception& malformed) {  // a value of the wrong type
+    answer = failure(malformed.what());
+  }
   if (!answer.empty()) send(connection.socket.get(), answer);
   return true;
 }

@@ -14,6 +14,7 @@ import pwd
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -61,6 +62,7 @@ class Test:
     def __init__(self, directory, litebox, bundle):
         self.directory, self.litebox, self.bundle = directory, str(litebox), bundle
         self.root = str(directory / "state")
+        self.kept = []  # descriptors
         # Whoever is orphaned here is reaped here: the pid file's process is re-parented to its caller's subreaper.
         ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
 
@@ -171,6 +173,31 @@ class Test:
         for name, pid in zip(("one", "two"), pids):
             self.call("delete", "--force", name)
             self.await_end(pid)
+
+    def malformed_requests(self):
+        """What is no request is refused, and the container goes on."""
+        pid = self.create("malformed", ["sleep", "100"])
+        self.call("start", "malformed")
+        # Short messages, as whoever runs this may have a small socket buffer; nested deeper than a stack.
+        deep = '{"op":"exec","process":' + '{"a":' * 20000 + "1" + "}" * 20000 + "}"
+        for text in ("", "{", "[]", "1", '{"op":1}', '{"op":"kill","signal":"x"}', '{"op":"kill","all":[]}', '{"op":"signal","pid":{}}',
+                     '{"op":"describe","pid":"1"}', '{"op":"exec","process":3}', '{"op":"exec","cgroups":1}', "\udcff{", deep):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as control:
+                control.settimeout(10)
+                control.connect(self.control_socket("malformed"))
+                # Of a process, whose descriptors are three; they are looked at before anything else.
+                socket.send_fds(control, [text.encode(errors="surrogateescape") or b" "], [0, 1, 2])
+                answer = control.recv(65536)
+            check(not answer or not json.loads(answer)["ok"], f"{text[:40]} is answered with {answer}")
+            check(self.state("malformed")["status"] == "running", f"after {text[:40]}")
+        self.call("delete", "--force", "malformed")
+        self.await_end(pid)
+
+    def control_socket(self, name):
+        # A socket's address has little room.
+        directory = os.open(f"{self.root}/{name}", os.O_PATH | os.O_CLOEXEC)
+        self.kept.append(directory)
+        return f"/proc/self/fd/{directory}/control.sock"
 
     def left_over(self, before, name):
         """What a container of this name has left; nothing, or a text."""
@@ -303,7 +330,7 @@ def main():
         def storm():
             test.storm(options.rounds)
 
-        for case in (test.states, test.killed, test.run_and_exec, test.two_containers, storm):
+        for case in (test.states, test.killed, test.run_and_exec, test.two_containers, test.malformed_requests, storm):
             try:
                 case()
                 print(f"passed: {case.__name__}", flush=True)
