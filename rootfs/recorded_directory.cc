@@ -63,7 +63,10 @@ Status RecordedNode::may_create(const Subject& subject, const std::string& name)
   LITEBOX_TRY(may_search(subject));
   if (hides(name)) return Error(EPERM);
   const Status may = may_use(subject, W_OK | X_OK);
-  return may.ok() || !exists(name) ? may : Status(Error(EEXIST));
+  if (may.ok()) return may;
+  if (exists(name)) return Error(EEXIST);
+  LITEBOX_ASSIGN(const struct statx status, host::status(fd()));
+  return status.stx_nlink == 0 ? Status(Error(ENOENT)) : may;  // may_create(): first of all, whether it has been removed
 }
 
 Status RecordedNode::may_remove(const Subject& subject, const std::string& name) const {

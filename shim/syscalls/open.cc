@@ -112,16 +112,12 @@ Reply open_existing(Call& call, const rootfs::Location& location, const OpenRequ
   if (request.has(O_TRUNC) && S_ISREG(type)) flags |= O_TRUNC;
   // Means nothing for a directory, and marks the descriptors that open_path_descriptor makes.
   if (S_ISDIR(type)) flags &= ~O_SYNC;
-  if (S_ISSOCK(type)) {
-    LITEBOX_CHECK_REPLY(node->check_access(subject, request.access));
-    return Reply::error(ENXIO);
-  }
   // Of what has no size O_TRUNC asks for the permission all the same.
-  if (request.has(O_TRUNC) && !S_ISREG(type)) LITEBOX_CHECK_REPLY(node->check_access(subject, request.access));
-  if (request.has(O_NOATIME)) {
+  if (S_ISSOCK(type) || request.has(O_NOATIME) || (request.has(O_TRUNC) && !S_ISREG(type))) {
     LITEBOX_CHECK_REPLY(node->check_access(subject, request.access));
-    LITEBOX_CHECK_REPLY(check_no_atime(call, location));
   }
+  if (request.has(O_NOATIME)) LITEBOX_CHECK_REPLY(check_no_atime(call, location));
+  if (S_ISSOCK(type)) return Reply::error(ENXIO);
   if (S_ISREG(type) && (request.access & W_OK) != 0) {
     LITEBOX_CHECK_REPLY(rootfs::Tree::check_access(subject, location, request.access));
     LITEBOX_CHECK_REPLY(check_not_executed(call, location));

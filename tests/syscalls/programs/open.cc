@@ -196,6 +196,7 @@ void permissions() {
   mkdir("writable", 0755);
   chmod("writable", 0777);
   mkfifo("fifo", 0644);
+  mknod("socket", S_IFSOCK | 0644, 0);
   mkdir("sticky", 0755);
   chmod("sticky", 01777);
   symlink("../readable", "sticky/link");
@@ -218,6 +219,7 @@ void permissions() {
         TRY_OPEN(open("nocreate", O_RDWR | O_CREAT, 0644));
         TRY_OPEN(open("readable", O_RDONLY | O_NOATIME));
         TRY_OPEN(open("open_to_all", O_RDWR | O_NOATIME));
+        TRY_OPEN(open("socket", O_RDONLY | O_NOATIME));
         TRY_OPEN(open("open_to_all", O_RDWR | O_APPEND));
         TRY_OPEN(open("writable/mine", O_RDWR | O_CREAT, 0444));
         TRY_OPEN(open("writable/mine", O_RDWR));
@@ -230,6 +232,20 @@ void permissions() {
       },
       1000, 1000);
   show("readable");
+  // A directory that is gone, before one that may not be written to.
+  const int here = open(".", O_RDONLY | O_DIRECTORY);
+  mkdir("gone", 0755);
+  TRY(chdir("gone"));
+  rmdir("../gone");
+  in_child(
+      [] {
+        TRY(mkdir("x", 0755));
+        TRY(symlink("x", "x"));
+        TRY_OPEN(open("x", O_RDWR | O_CREAT, 0644));
+      },
+      1000, 1000);
+  (void)!fchdir(here);
+  close(here);
 }
 
 void set_group_directories() {
