@@ -21,9 +21,9 @@ class Child {
   Child(const SpawnRequest& request, int gate) : request_(request), gate_(gate) {}
 
   [[noreturn]] void run() {
-    if (!enter_cgroups()) leave(errno);
     // Before its own limits hold: the monitor may have more descriptors than it is to have.
     if (!arrange_descriptors()) leave(errno);
+    if (::write(gate_, "r", 1) != 1 || !enter_cgroups()) leave(errno);
     if (!wait_for_go()) leave(0);
     reset_signals();
     if (::setsid() < 0) leave(errno);
@@ -41,10 +41,11 @@ class Child {
   // (kernel/cgroup/cgroup.c cgroup_procs_write_start()).
   // In a frozen one it stays where it is, and nobody may wait for it.
   bool enter_cgroups() const {
-    for (const int tasks : request_.cgroups) {
-      if (::write(tasks, "0", 1) != 1) return false;
+    const int count = static_cast<int>(request_.cgroups.size());
+    for (int i = 0; i < count; ++i) {
+      if (::write(loader_ + 1 + i, "0", 1) != 1) return false;
     }
-    return true;
+    return ::syscall(SYS_close_range, loader_ + 1, ~0U, 0) == 0;
   }
 
   bool wait_for_go() const {
@@ -69,10 +70,12 @@ class Child {
     ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, sizeof none);
   }
 
-  // 0, 1, 2, the preserved ones from 3 on, then the gate and the loader, which exec closes; nothing else.
+  // 0, 1, 2, the preserved ones from 3 on, then the gate and the loader, which exec closes, and the control groups; nothing
+  // else.
   bool arrange_descriptors() {
     const int preserved = static_cast<int>(request_.preserved.size());
-    const int stash = 3 + preserved + 8;
+    const int cgroups = static_cast<int>(request_.cgroups.size());
+    const int stash = 3 + preserved + 8 + cgroups;
     // First out of the way, so that no dup2 overwrites one that is still needed.
     int standard_io[3];
     for (int i = 0; i < 3; ++i) {
@@ -86,6 +89,9 @@ class Child {
       if (moved < 0) return false;
       stashed_[i] = moved;
     }
+    for (int i = 0; i < cgroups; ++i) {
+      if ((stashed_cgroups_[i] = ::fcntl(request_.cgroups[static_cast<size_t>(i)], F_DUPFD_CLOEXEC, stash)) < 0) return false;
+    }
     for (int i = 0; i < 3; ++i) {
       if (::dup3(standard_io[i], i, 0) < 0) return false;
     }
@@ -95,7 +101,10 @@ class Child {
     gate_ = 3 + preserved;
     loader_ = 4 + preserved;
     if (::dup3(gate, gate_, O_CLOEXEC) < 0 || ::dup3(loader, loader_, O_CLOEXEC) < 0) return false;
-    return ::syscall(SYS_close_range, 5 + preserved, ~0U, 0) == 0;
+    for (int i = 0; i < cgroups; ++i) {
+      if (::dup3(stashed_cgroups_[i], loader_ + 1 + i, O_CLOEXEC) < 0) return false;
+    }
+    return ::syscall(SYS_close_range, loader_ + 1 + cgroups, ~0U, 0) == 0;
   }
 
   [[noreturn]] void leave(int number) const {
@@ -104,17 +113,21 @@ class Child {
   }
 
   static constexpr int kPreservedLimit = 1024;
+  static constexpr int kCgroupLimit = 64;
   const SpawnRequest& request_;
   int gate_;
   int loader_ = -1;
   int stashed_[kPreservedLimit] = {};
+  int stashed_cgroups_[kCgroupLimit] = {};
 
  public:
-  static constexpr int preserved_limit() { return kPreservedLimit; }
+  static bool takes(const SpawnRequest& request) {
+    return request.preserved.size() <= kPreservedLimit && request.cgroups.size() <= kCgroupLimit;
+  }
 };
 
 Result<Spawned> fork_child(const SpawnRequest& request) {
-  if (static_cast<int>(request.preserved.size()) > Child::preserved_limit()) return Error(EMFILE, "preserved descriptors");
+  if (!Child::takes(request)) return Error(EMFILE, "descriptors of a new process");
   int gate[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, gate) != 0) return last_error("socketpair");
   Fd ours(gate[0]);
@@ -125,7 +138,10 @@ Result<Spawned> fork_child(const SpawnRequest& request) {
     ::close(ours.get());
     Child(request, theirs.get()).run();
   }
-  return Spawned{HostPid(child), std::move(ours)};
+  Spawned spawned{HostPid(child), std::move(ours)};
+  char arranged = 0;
+  while (::read(spawned.gate.get(), &arranged, 1) < 0 && errno == EINTR) continue;
+  return spawned;
 }
 
 }  // namespace
