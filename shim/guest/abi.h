@@ -38,6 +38,7 @@ constexpr uint64_t kAfterExecLoader = kExecEntry + 0x58;
 struct Ids {
   uint32_t first_process;  // its host id
   uint32_t monitor;        // the parent of what no process of the container has made
+  uint32_t keeper;         // and of what such a process leaves behind
 };
 constexpr uint64_t kIds = kBlobBase + 0x1e0;
 

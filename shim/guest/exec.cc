@@ -68,6 +68,6 @@ extern "C" [[gnu::naked, gnu::used, gnu::section(".text.exec")]] void exec_entry
 }
 
 // The monitor's to fill in, in the file that guests execute.
-extern "C" [[gnu::used, gnu::section(".rodata.ids")]] const abi::Ids ids = {0, 0};
+extern "C" [[gnu::used, gnu::section(".rodata.ids")]] const abi::Ids ids = {};
 
 }  // namespace litebox::guest

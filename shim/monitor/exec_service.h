@@ -36,7 +36,8 @@ class ExecService {
   int loader() const { return loader_.descriptor(); }
   // Before anything executes the loader.
   Status seal_loader() {
-    return loader_.seal({static_cast<uint32_t>(world_.init().value()), static_cast<uint32_t>(::getpid())});
+    const auto id = [](pid_t pid) { return static_cast<uint32_t>(pid); };
+    return loader_.seal({id(world_.init().value()), id(::getpid()), id(::getppid())});
   }
 
   // Announces a process that the monitor has forked and that is about to execute the loader. `done` is called once, when the

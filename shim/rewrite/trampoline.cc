@@ -295,7 +295,7 @@ void put_id_call(Code& code, uint64_t site_syscall, uint32_t number) {
   code.jump(site_syscall + kSyscall.size());
 }
 
-// The caller's own ids: the kernel's, but for those of the container's first process and of its parent.
+// The caller's own ids: the kernel's, but for those of the container's first process and of whom no process sees.
 void put_process_id_call(Code& code, uint64_t site_syscall, uint32_t number) {
   code.put({0x48, 0x8d, 0x64, 0x24, 0x80});  // lea -128(%rsp),%rsp
   code.put({0x57});                          // push %rdi
@@ -310,12 +310,12 @@ void put_process_id_call(Code& code, uint64_t site_syscall, uint32_t number) {
   code.put({0x48, 0x29, 0xc1});                                     // sub %rax,%rcx
   const size_t is_first = code.if_zero_ahead();
   if (number == SYS_getppid) {
-    code.put({0x41, 0x8b, 0x4b, offsetof(abi::Ids, monitor)});  // mov monitor(%r11),%ecx
-    code.put({0x48, 0x29, 0xc1});                               // sub %rax,%rcx
-    const size_t is_monitor = code.if_zero_ahead();
-    code.jump(site_syscall + kSyscall.size());
-    code.arrive(is_monitor);
-    code.put({0x31, 0xc0});  // xor %eax,%eax
+    for (const size_t outside : {offsetof(abi::Ids, monitor), offsetof(abi::Ids, keeper)}) {
+      code.put({0x41, 0x8b, 0x4b, static_cast<uint8_t>(outside)});  // mov outside(%r11),%ecx
+      code.put({0x48, 0x29, 0xc1});                                 // sub %rax,%rcx
+      code.put({0xe3, 0x02, 0xeb, 0x02});                           // jrcxz over a jmp over the next
+      code.put({0x31, 0xc0});                                       // xor %eax,%eax
+    }
   }
   code.jump(site_syscall + kSyscall.size());
   code.arrive(is_first);
