@@ -53,7 +53,7 @@ for i in $(seq 500); do echo "value = $i" > modules/module$i.py; echo "import mo
 for i in $(seq 20); do printf '#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\nint f%d(int n) { return printf("%%d", n); }\n' $i; done > all
 split -l 4 --numeric-suffixes=1 -a 2 all part; for i in $(seq 20); do mv part$(printf %02d $i) sources/f$i.c; done
 cd repository; export HOME=/srv/bench; git init -q; for d in $(seq 100); do mkdir $d; (cd $d; touch $(seq 200)); done
-git add -A; git -c user.name=x -c user.email=x commit -q -m x; git config --system --replace-all safe.directory '*'; sleep 1.1; git status > /dev/null
+git add -A; git -c user.name=x -c user.email=x commit -q -m x; git config --system --replace-all safe.directory '*'; git config core.checkStat minimal; sleep 1.1; git status > /dev/null
 cd ..; (for i in $(seq 200); do if [ $i = 1 ]; then echo 'create table t(a, b);'; fi; echo "insert into t values($i, 'x');"; done) > transactions.sql
 """
 CAPABILITIES = ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FSETID", "CAP_FOWNER", "CAP_MKNOD", "CAP_SETGID", "CAP_SETUID",
