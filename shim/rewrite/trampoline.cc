@@ -97,6 +97,9 @@ class Code {
     put32(number);
     put({kSyscall[0], kSyscall[1]});
   }
+  // What is pushed in between lies below what a function keeps under its stack pointer.
+  void leave_red_zone() { put({0x48, 0x8d, 0x64, 0x24, 0x80}); }               // lea -128(%rsp),%rsp
+  void return_to_red_zone() { put({0x48, 0x8d, 0xa4, 0x24, 0x80, 0, 0, 0}); }  // lea 128(%rsp),%rsp
   // jrcxz, to what is here already.
   void if_zero_back_to(uint64_t target) {
     put({0xe3, 0});
@@ -250,21 +253,21 @@ void put_status_call(Code& code, uint64_t site_syscall, uint32_t number) {
   const uint64_t done = site_syscall + kSyscall.size();
   code.put({0xeb, kMovSize + kMovSize});  // jmp over the way to the monitor
   const uint64_t ask = put_ask(code, number, site_syscall);
-  code.put({0x48, 0x8d, 0x64, 0x24, 0x80});  // lea -128(%rsp),%rsp
-  code.put({0x52});                          // push %rdx
-  code.put({0x41, 0x52});                    // push %r10
-  code.put({0x48, 0x89, 0xf2});              // mov %rsi,%rdx
-  code.put({0x48, 0x89, 0xfe});              // mov %rdi,%rsi
-  code.put({0x48, 0xbf});                    // movabs $kMarkedWorkingDirectory,%rdi
+  code.leave_red_zone();
+  code.put({0x52});              // push %rdx
+  code.put({0x41, 0x52});        // push %r10
+  code.put({0x48, 0x89, 0xf2});  // mov %rsi,%rdx
+  code.put({0x48, 0x89, 0xfe});  // mov %rdi,%rsi
+  code.put({0x48, 0xbf});        // movabs $kMarkedWorkingDirectory,%rdi
   code.put64(abi::kMarkedWorkingDirectory);
   code.put({0x41, 0xba});  // mov $flags,%r10d
   code.put32(number == SYS_lstat ? AT_SYMLINK_NOFOLLOW : 0);
   code.system_call(SYS_newfstatat);
-  code.put({0x48, 0x89, 0xf7});                       // mov %rsi,%rdi
-  code.put({0x48, 0x89, 0xd6});                       // mov %rdx,%rsi
-  code.put({0x41, 0x5a});                             // pop %r10
-  code.put({0x5a});                                   // pop %rdx
-  code.put({0x48, 0x8d, 0xa4, 0x24, 0x80, 0, 0, 0});  // lea 128(%rsp),%rsp
+  code.put({0x48, 0x89, 0xf7});  // mov %rsi,%rdi
+  code.put({0x48, 0x89, 0xd6});  // mov %rdx,%rsi
+  code.put({0x41, 0x5a});        // pop %r10
+  code.put({0x5a});              // pop %rdx
+  code.return_to_red_zone();
   put_if_error(code, EACCES, ask);
   put_if_error(code, EPERM, ask);
   code.put({0x48, 0x89, 0xc1});  // mov %rax,%rcx
@@ -280,14 +283,14 @@ void put_status_call(Code& code, uint64_t site_syscall, uint32_t number) {
 void put_id_call(Code& code, uint64_t site_syscall, uint32_t number) {
   code.put({0xeb, kMovSize + kMovSize});  // jmp over the way to the monitor
   const uint64_t ask = put_ask(code, number, site_syscall);
-  code.put({0x48, 0x8d, 0x64, 0x24, 0x80});  // lea -128(%rsp),%rsp
-  code.put({0x52});                          // push %rdx
-  code.put({0x48, 0xba});                    // movabs $kMark,%rdx
+  code.leave_red_zone();
+  code.put({0x52});        // push %rdx
+  code.put({0x48, 0xba});  // movabs $kMark,%rdx
   code.put64(abi::kMark);
   code.system_call(SYS_readlink);
-  code.put({0x5a});                                   // pop %rdx
-  code.put({0x48, 0x8d, 0xa4, 0x24, 0x80, 0, 0, 0});  // lea 128(%rsp),%rsp
-  code.put({0x48, 0x8d, 0x48, EINVAL});               // lea EINVAL(%rax),%rcx
+  code.put({0x5a});  // pop %rdx
+  code.return_to_red_zone();
+  code.put({0x48, 0x8d, 0x48, EINVAL});  // lea EINVAL(%rax),%rcx
   const size_t is_root = code.if_zero_ahead();
   code.jump(ask);
   code.arrive(is_root);
@@ -297,14 +300,14 @@ void put_id_call(Code& code, uint64_t site_syscall, uint32_t number) {
 
 // The caller's own ids: the kernel's, but for those of the container's first process and of whom no process sees.
 void put_process_id_call(Code& code, uint64_t site_syscall, uint32_t number) {
-  code.put({0x48, 0x8d, 0x64, 0x24, 0x80});  // lea -128(%rsp),%rsp
-  code.put({0x57});                          // push %rdi
-  code.put({0x48, 0xbf});                    // movabs $kMark,%rdi
+  code.leave_red_zone();
+  code.put({0x57});        // push %rdi
+  code.put({0x48, 0xbf});  // movabs $kMark,%rdi
   code.put64(abi::kMark);
   code.system_call(number);
-  code.put({0x5f});                                   // pop %rdi
-  code.put({0x48, 0x8d, 0xa4, 0x24, 0x80, 0, 0, 0});  // lea 128(%rsp),%rsp
-  code.put({0x49, 0xbb});                             // movabs $kIds,%r11
+  code.put({0x5f});  // pop %rdi
+  code.return_to_red_zone();
+  code.put({0x49, 0xbb});  // movabs $kIds,%r11
   code.put64(abi::kIds);
   code.put({0x41, 0x8b, 0x4b, offsetof(abi::Ids, first_process)});  // mov first_process(%r11),%ecx
   code.put({0x48, 0x29, 0xc1});                                     // sub %rax,%rcx
