@@ -91,6 +91,11 @@ ExecService::ExecService(kernel::World& world, const Listener& listener, Tracer&
                          std::unique_ptr<rewrite::Cache> texts)
     : world_(world), listener_(listener), tracer_(tracer), loader_(std::move(loader)), texts_(std::move(texts)) {}
 
+Status ExecService::seal_loader() {
+  const auto id = [](pid_t pid) { return static_cast<uint32_t>(pid); };
+  return loader_.seal({id(world_.init().value()), id(::getpid()), id(::getppid())});
+}
+
 void ExecService::expect(HostPid process, std::unique_ptr<kernel::ExecPlan> plan, std::function<void()> done) {
   tracer_.expect(process);
   const std::lock_guard<std::mutex> guard(mutex_);

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <sys/user.h>
-#include <unistd.h>
 
 #include <functional>
 #include <future>
@@ -35,10 +34,7 @@ class ExecService {
 
   int loader() const { return loader_.descriptor(); }
   // Before anything executes the loader.
-  Status seal_loader() {
-    const auto id = [](pid_t pid) { return static_cast<uint32_t>(pid); };
-    return loader_.seal({id(world_.init().value()), id(::getpid()), id(::getppid())});
-  }
+  Status seal_loader();
 
   // Announces a process that the monitor has forked and that is about to execute the loader. `done` is called once, when the
   // loader has been given the program.
