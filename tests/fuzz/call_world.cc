@@ -28,6 +28,7 @@
 #include "shim/kernel/sysv_shared_memory.h"
 #include "shim/syscalls/dispatch.h"
 #include "tests/fuzz/ordinary_user.h"
+#include "tests/support/mount_entry.h"
 
 namespace litebox::fuzz {
 namespace {
@@ -108,15 +109,6 @@ std::string root_on_host() { return place().directory.substr(place().directory.r
   std::abort();
 }
 
-oci::Mount entry_of(const char* destination, const char* type, const std::string& source, std::vector<std::string> options) {
-  oci::Mount mount;
-  mount.destination = destination;
-  mount.type = type;
-  mount.source = source;
-  mount.options = std::move(options);
-  return mount;
-}
-
 void make_root(const std::string& root) {
   for (const char* name : {"", "/dir", "/dir/deep", "/proc", "/sys", "/dev", "/ro", "/tmp", "/closed"}) {
     require(mkdir((root + name).c_str(), 0755) == 0);
@@ -142,12 +134,12 @@ void make_root(const std::string& root) {
 oci::Config config_of() {
   oci::Config config;
   config.root.path = "root";
-  config.mounts = {entry_of("/proc", "proc", "proc", {}),
-                   entry_of("/sys", "sysfs", "sysfs", {"ro"}),
-                   entry_of("/dev", "tmpfs", "tmpfs", {"mode=755"}),
-                   entry_of("/dev/pts", "devpts", "devpts", {}),
-                   entry_of("/dev/mqueue", "mqueue", "mqueue", {}),
-                   entry_of("/ro", "bind", "volume", {"bind", "ro"})};
+  config.mounts = {rootfs::entry("/proc", "proc", "proc", {}),
+                   rootfs::entry("/sys", "sysfs", "sysfs", {"ro"}),
+                   rootfs::entry("/dev", "tmpfs", "tmpfs", {"mode=755"}),
+                   rootfs::entry("/dev/pts", "devpts", "devpts", {}),
+                   rootfs::entry("/dev/mqueue", "mqueue", "mqueue", {}),
+                   rootfs::entry("/ro", "bind", "volume", {"bind", "ro"})};
   return config;
 }
 

@@ -21,6 +21,7 @@
 #include "rootfs/host_node.h"
 #include "rootfs/override_store.h"
 #include "rootfs/tree.h"
+#include "tests/support/mount_entry.h"
 
 namespace litebox::rootfs {
 
@@ -51,17 +52,6 @@ inline Subject subject_of(uid_t uid, uint64_t capabilities, std::vector<gid_t> g
   return subject;
 }
 inline Subject root_subject() { return subject_of(0, ~0ULL); }
-
-// An entry of config.json's "mounts".
-inline oci::Mount entry(const std::string& destination, const std::string& type, const std::string& source,
-                        std::vector<std::string> options) {
-  oci::Mount mount;
-  mount.destination = destination;
-  mount.type = type;
-  mount.source = source;
-  mount.options = std::move(options);
-  return mount;
-}
 
 inline void write_file(const std::string& path, const std::string& text, mode_t mode = 0644) {
   const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
