@@ -17,6 +17,9 @@ namespace litebox::rewrite {
 namespace {
 
 constexpr uint64_t kLowestFixedAddress = 1U << 16U;  // vm.mmap_min_addr
+// Each run is a mapping, two more areas to fork, and a fault of its own, which cost more than to copy what lies between two of
+// them once.
+constexpr uint64_t kShortestGap = 64U << 10U;
 
 // Pages of the file, in ascending order; a hole at its end reads as zeros, as it does in a mapping.
 Result<std::vector<uint8_t>> read_pages(int fd, const abi::RewrittenText::Run& run) {
@@ -45,13 +48,13 @@ void join_closest(std::vector<abi::RewrittenText::Run>& runs) {
   runs.erase(runs.begin() + static_cast<ptrdiff_t>(closest) + 1);
 }
 
-// The pages that the sites lie in, as few runs as have to be.
+// The pages that the sites lie in and the short gaps between them.
 std::vector<abi::RewrittenText::Run> runs_of(std::span<const Site> sites) {
   std::vector<abi::RewrittenText::Run> runs;
   for (const Site& site : sites) {
     const uint64_t first = page_floor(site.offset);
     const uint64_t end = page_ceiling(site.offset + kMovSize);
-    if (!runs.empty() && runs.back().file_offset + runs.back().size >= first) {
+    if (!runs.empty() && runs.back().file_offset + runs.back().size + kShortestGap >= first) {
       runs.back().size = std::max(end, runs.back().file_offset + runs.back().size) - runs.back().file_offset;
     } else {
       runs.push_back({first, end - first});
