@@ -58,8 +58,10 @@ bool is_from_process(const siginfo_t& info) {
 bool is_answered_by_monitor(const user_regs_struct& registers, int signal, const table::Conditions& conditions) {
   constexpr std::array kMayWait = {SYS_wait4, SYS_waitid, SYS_futex, SYS_sendmsg, SYS_sendmmsg};
   // In a kernel-confined tree it is their arguments that say whose they are.
-  constexpr std::array kPerhapsNative = {SYS_open,      SYS_openat,     SYS_newfstatat, SYS_statx,      SYS_access,
-                                         SYS_faccessat, SYS_faccessat2, SYS_readlink,   SYS_readlinkat, SYS_chdir};
+  constexpr int kGetxattrat = 464;  // since Linux 6.13: not in Debian 12's headers
+  constexpr std::array kPerhapsNative = {SYS_open,       SYS_openat,    SYS_newfstatat, SYS_statx,
+                                         SYS_access,     SYS_faccessat, SYS_faccessat2, SYS_readlink,
+                                         SYS_readlinkat, SYS_chdir,     kGetxattrat,    SYS_pidfd_send_signal};
   const auto number = static_cast<int64_t>(registers.orig_rax);
   if (number == SYS_ioctl) return registers.rsi == TIOCSPGRP && signal != SIGTTOU;
   const table::Entry* entry = table::find(number);
@@ -164,8 +166,11 @@ void Tracer::repeat_unreceived_call(Tracee& tracee, int signal) {
 int Tracer::delivered_to_init(HostPid thread, int signal) const {
   siginfo_t info{};
   if (::ptrace(PTRACE_GETSIGINFO, thread.value(), 0, &info) != 0) return signal;
-  if (is_from_process(info) && info.si_pid == world_.init().value()) {
+  const bool sent_for_init = info.si_code == SI_TKILL && info.si_pid == ::getpid();  // signal_sending.cc
+  if (sent_for_init || (is_from_process(info) && info.si_pid == world_.init().value())) {
     info.si_pid = 1;
+    if (const auto state = world_.state_of(world_.init()); sent_for_init && state.ok())
+      info.si_uid = (*state)->credentials->uid;
     (void)::ptrace(PTRACE_SETSIGINFO, thread.value(), 0, &info);
   }
   if (is_harmless(signal) || is_fault(info) || signal == SIGSTOP) return signal;

@@ -20,7 +20,7 @@ struct Receiver {
 Result<Receiver> receiver(const Call& call, int process_argument, int thread_argument) {
   if (thread_argument <= 0) return Error(ESRCH);
   const HostPid thread = call.world.to_host(VirtualPid(thread_argument));
-  LITEBOX_ASSIGN(const HostPid process, call.world.thread_group_of(thread));
+  LITEBOX_ASSIGN(const HostPid process, thread == call.thread ? call.process : call.world.thread_group_of(thread));
   if (process_argument != 0 && call.world.to_host(VirtualPid(process_argument)) != process) return Error(ESRCH);
   return Receiver{process, thread};
 }

@@ -42,6 +42,16 @@ Reply in_caller(const Call& call, int64_t number, const Arguments& arguments) {
   return same ? Reply::proceed() : Reply::in_guest(number, arguments);
 }
 
+// Init knows itself as 1, and could send with the kernel's ids by a nudge only. So the monitor sends, and the guard over init's
+// signals says whose it was (shim/monitor/tracer_guard.cc): where it looks, which is not at signals that are blocked.
+bool is_sent_for_init(const Call& call, HostPid process, HostPid thread, const OutgoingSignal& signal) {
+  if (signal.information || process != call.process || process != call.world.init() || !call.world.is_own(process))
+    return false;
+  if (call.world.traces().tracer_of(thread)) return false;
+  const auto state = kernel::signal_state_of(thread);
+  return state.ok() && (state->blocked & (1ULL << static_cast<unsigned>(signal.number - 1))) == 0;
+}
+
 Status send_by_monitor(const Call& call, HostPid target, const OutgoingSignal& signal) {
   LITEBOX_ASSIGN(const Fd pidfd, kernel::open_thread_pidfd(target));
   if (!call.world.is_member(target)) return Error(ESRCH);
@@ -119,7 +129,7 @@ Reply send_to_thread(const Call& call, HostPid process, HostPid thread, const Ou
   LITEBOX_CHECK_REPLY(check_may_send(call, process, signal.number));
   if (signal.number == 0 || immune(call, process, signal.number)) return Reply::success();
   kernel::expect_signals();
-  if (!guest_reaches(call, process)) {
+  if (!guest_reaches(call, process) || is_sent_for_init(call, process, thread, signal)) {
     if (signal.information) return Reply::from(send_by_monitor(call, thread, signal));
     const long sent = ::syscall(SYS_tgkill, process.value(), thread.value(), signal.number);
     return sent == 0 ? Reply::success() : Reply::error(errno);
