@@ -33,6 +33,7 @@ extern const struct attempt file_attempts[];
 extern const struct attempt marked_attempts[];
 extern const struct attempt process_attempts[];
 extern const struct attempt kernel_attempts[];
+extern const struct attempt hypercall_attempts[];
 extern const struct attempt socket_attempts[];
 extern const struct attempt race_attempts[];
 extern const struct attempt neighbour_attempts[];

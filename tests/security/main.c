@@ -95,8 +95,9 @@ int main(int argc, char** argv) {
   static const struct {
     const char* name;
     const struct attempt* attempts;
-  } groups[] = {{"files", file_attempts},    {"marked", marked_attempts},  {"processes", process_attempts},
-                {"kernel", kernel_attempts}, {"sockets", socket_attempts}, {"races", race_attempts}};
+  } groups[] = {{"files", file_attempts},    {"marked", marked_attempts},        {"processes", process_attempts},
+                {"kernel", kernel_attempts}, {"hypercalls", hypercall_attempts}, {"sockets", socket_attempts},
+                {"races", race_attempts}};
   for (size_t i = 0; i < sizeof groups / sizeof groups[0]; ++i) {
     if (only == NULL || strcmp(only, groups[i].name) == 0) run_all(groups[i].name, groups[i].attempts, &target);
   }
