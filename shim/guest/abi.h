@@ -9,7 +9,7 @@
 
 namespace litebox::abi {
 
-constexpr uint32_t kAbiVersion = 5;
+constexpr uint32_t kAbiVersion = 6;
 
 // Lower bases collide with the address spaces that TSan and MSan reserve.
 constexpr uint64_t kBlobBase = 0x7ea000000000;

@@ -16,8 +16,8 @@ constexpr uint16_t kReturn = BPF_RET | BPF_K;
 constexpr uint32_t kUpperHalf = 4;  // of a register, in bytes
 
 // Marked calls by the register that has the mark, then three loads, the comparison and the answers.
-constexpr uint8_t kLoads = 11;  // where the loads begin
-constexpr uint8_t kAllow = 17;  // where the answers are
+constexpr uint8_t kLoads = 12;  // where the loads begin
+constexpr uint8_t kAllow = 18;  // where the answers are
 constexpr uint8_t to(uint8_t target, uint8_t from) { return static_cast<uint8_t>(target - from - 1); }
 
 constexpr uint32_t upper_half(uint32_t argument) {
@@ -31,11 +31,11 @@ struct Lockdown {
   uint16_t length;
   uint16_t padding[3];
   uint64_t program;
-  sock_filter filter[19];
+  sock_filter filter[20];
 };
 
 extern "C" [[gnu::used, gnu::section(".rodata.lockdown")]] const Lockdown lockdown = {
-    19,
+    20,
     {},
     abi::kLockdownProgram + 16,
     {
@@ -46,10 +46,11 @@ extern "C" [[gnu::used, gnu::section(".rodata.lockdown")]] const Lockdown lockdo
         {kIfEqual, to(kLoads, 4), 0, __NR_readlinkat},
         {kIfEqual, to(kLoads, 5), 0, __NR_faccessat},
         {kIfEqual, to(kLoads, 6), 0, 439 /* faccessat2 */},
-        {kIfEqual, to(kLoads + 2, 7), 0, __NR_open},
-        {kIfEqual, to(kLoads + 2, 8), 0, __NR_access},
-        {kIfEqual, to(kLoads + 2, 9), 0, __NR_chdir},
-        {kIfEqual, to(kLoads + 4, 10), to(kAllow, 10), __NR_readlink},
+        {kIfEqual, to(kLoads, 7), 0, 464 /* getxattrat */},
+        {kIfEqual, to(kLoads + 2, 8), 0, __NR_open},
+        {kIfEqual, to(kLoads + 2, 9), 0, __NR_access},
+        {kIfEqual, to(kLoads + 2, 10), 0, __NR_chdir},
+        {kIfEqual, to(kLoads + 4, 11), to(kAllow, 11), __NR_readlink},
         {kLoadWord, 0, 0, upper_half(0)},
         {BPF_JMP | BPF_JA, 0, 0, 3},
         {kLoadWord, 0, 0, upper_half(1)},

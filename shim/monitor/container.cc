@@ -36,6 +36,7 @@
 #include "shim/monitor/loader.h"
 #include "shim/monitor/neighbours.h"
 #include "shim/monitor/notification_loop.h"
+#include "shim/monitor/shortcuts.h"
 #include "shim/monitor/thread_inheritance.h"
 #include "shim/monitor/tracer.h"
 #include "shim/rewrite/cache.h"
@@ -78,10 +79,14 @@ kernel::Mode choose_mode(const oci::Config& config) {
   return mode;
 }
 
+bool may_rewrite() {
+  const char* rewriting = std::getenv("LITEBOX_REWRITE");
+  return rewriting == nullptr || std::string_view(rewriting) != "off";
+}
+
 // What NativeTree and confine_this_thread() need, and no ids that differ inside and outside.
 Status may_confine_to_tree(const kernel::Mode& mode) {
-  const char* rewriting = std::getenv("LITEBOX_REWRITE");
-  if (rewriting != nullptr && std::string_view(rewriting) == "off") return Error(ECANCELED, "LITEBOX_REWRITE is off");
+  if (!may_rewrite()) return Error(ECANCELED, "LITEBOX_REWRITE is off");
   if (mode.recorded_ownership || mode.mapped_ids) return Error(ENOTSUP, "ids are not the host's");
   if (::geteuid() != 0 || ::getegid() != 0 || !mode.confined_root || !has_capability(CAP_SYS_ADMIN) ||
       !has_capability(CAP_SETGID)) {
@@ -237,10 +242,11 @@ class Container {
     LITEBOX_ASSIGN(Loader loader, Loader::make());
     tracer_.emplace(world_, *listener_);
     std::unique_ptr<rewrite::Cache> texts;
-    if (world_.mode().confined_tree) {
+    if (may_rewrite()) {
       texts = std::make_unique<rewrite::Cache>(rewrite::open_scanner, rewrite::Store::open_default());
     }
-    execs_.emplace(world_, *listener_, *tracer_, std::move(loader), std::move(texts));
+    execs_.emplace(world_, *listener_, *tracer_, std::move(loader), std::move(texts),
+                   shortcuts_of(setup_.config.linux.seccomp));
     loop_.emplace(world_, *listener_, *execs_, *tracer_);
     loop_->start();
     return {};

@@ -88,8 +88,13 @@ std::optional<int> executed_descriptor(HostPid process) {
 }  // namespace
 
 ExecService::ExecService(kernel::World& world, const Listener& listener, Tracer& tracer, Loader loader,
-                         std::unique_ptr<rewrite::Cache> texts)
-    : world_(world), listener_(listener), tracer_(tracer), loader_(std::move(loader)), texts_(std::move(texts)) {}
+                         std::unique_ptr<rewrite::Cache> texts, const rewrite::Shortcuts& shortcuts)
+    : world_(world),
+      listener_(listener),
+      tracer_(tracer),
+      loader_(std::move(loader)),
+      texts_(std::move(texts)),
+      shortcuts_(shortcuts) {}
 
 Status ExecService::seal_loader() {
   const auto id = [](pid_t pid) { return static_cast<uint32_t>(pid); };
@@ -379,43 +384,6 @@ std::unique_ptr<kernel::ExecPlan> ExecService::take_executed_locked(HostPid proc
   return plan;
 }
 
-// Null: it stays as it is.
-rewrite::Cache::Text ExecService::rewritten(int file, rewrite::Role role, syscalls::Monitor& monitor) const {
-  if (auto known = texts_->known(file, role)) return *std::move(known);
-  rewrite::Cache::Text found;
-  monitor.while_blocking([&] { found = texts_->find(file, role); });
-  return found;
-}
-
-Result<abi::RewrittenText> ExecService::give_text(const seccomp_notif& notification, const rewrite::Cache::Text& text) const {
-  abi::RewrittenText map{};
-  map.fd = -1;
-  if (text == nullptr) return map;
-  map = text->map;
-  LITEBOX_ASSIGN(map.fd, listener_.install(notification.id, text->memfd.get(), true));
-  return map;
-}
-
-// Of a file that the caller has open for reading: what it could map, it may map rewritten.
-void ExecService::text(const seccomp_notif& notification, const Caller& caller) {
-  const auto answer = [&]() -> Status {
-    if (texts_ == nullptr) return Error(ENOSYS);
-    LITEBOX_ASSIGN(const kernel::ProcessStatePtr state, world_.state_of(HostPid(static_cast<pid_t>(notification.pid))));
-    if (!kernel::uses_native_paths(*state)) return Error(ENOSYS);
-    const Fd file(static_cast<int>(::syscall(SYS_pidfd_getfd, caller.pidfd, static_cast<int>(notification.data.args[0]), 0)));
-    if (!file) return last_error();
-    const int flags = ::fcntl(file.get(), F_GETFL);
-    const int access = flags & O_ACCMODE;
-    if (flags < 0 || (flags & O_PATH) != 0 || (access != O_RDONLY && access != O_RDWR)) return Error(EBADF);
-    LITEBOX_ASSIGN(const abi::RewrittenText map,
-                   give_text(notification, rewritten(file.get(), rewrite::Role::object, caller.monitor)));
-    if (map.run_count == 0) return Error(ENOENT);
-    return kernel::GuestMemory(caller.process).write_value(GuestAddress(notification.data.args[1]), map);
-  };
-  const Status given = answer();
-  (void)listener_.answer(notification.id, given.ok() ? 0 : -given.error().number());
-}
-
 Status ExecService::hand_over(const seccomp_notif& notification, const Caller& caller, kernel::ExecPlan& plan, bool fresh) {
   const HostPid process = caller.process;
   int interpreter_fd = -1;
@@ -437,14 +405,11 @@ Status ExecService::hand_over(const seccomp_notif& notification, const Caller& c
   launch.clears = clears;
   launch.locked = locked ? 1 : 0;
   // A tracer is to see the calls that the program makes.
-  if (native && !traced && texts_ != nullptr) {
-    // One that has no room for another descriptor does without.
-    const auto text_of = [&](int file, rewrite::Role role) {
-      auto given = give_text(notification, rewritten(file, role, caller.monitor));
-      return given.ok() ? *given : abi::RewrittenText{};
-    };
-    launch.program_text = text_of(plan.program.get(), rewrite::Role::object);
-    if (plan.interpreter) launch.interpreter_text = text_of(plan.interpreter.get(), rewrite::Role::interpreter);
+  if (!traced && texts_ != nullptr) {
+    launch.program_text = text_of(notification, caller, plan.program.get(), rewrite::Role::object, native);
+    if (plan.interpreter) {
+      launch.interpreter_text = text_of(notification, caller, plan.interpreter.get(), rewrite::Role::interpreter, native);
+    }
   }
   const std::string message = launch_message(plan, launch);
   if (message.size() > notification.data.args[1]) return Error(E2BIG);

@@ -28,9 +28,9 @@ namespace litebox::monitor {
 
 class ExecService {
  public:
-  // `texts`: what text is mapped rewritten; null: none.
+  // `texts`: what text is mapped rewritten; null: none. `shortcuts`: what its sites may do (shortcuts_of()).
   ExecService(kernel::World& world, const Listener& listener, Tracer& tracer, Loader loader,
-              std::unique_ptr<rewrite::Cache> texts);
+              std::unique_ptr<rewrite::Cache> texts, const rewrite::Shortcuts& shortcuts);
 
   int loader() const { return loader_.descriptor(); }
   // Before anything executes the loader.
@@ -92,9 +92,6 @@ class ExecService {
   void exec_failed(const seccomp_notif& notification);
   bool may_execute(const seccomp_notif& notification, HostPid process);
   void hello(const seccomp_notif& notification, const Caller& caller);
-  void text(const seccomp_notif& notification, const Caller& caller);
-  rewrite::Cache::Text rewritten(int file, rewrite::Role role, syscalls::Monitor& monitor) const;
-  Result<abi::RewrittenText> give_text(const seccomp_notif& notification, const rewrite::Cache::Text& text) const;
   std::map<NudgeKey, Nudged>::iterator executing_locked(HostPid thread, int guest_fd);
   std::unique_ptr<kernel::ExecPlan> take_executed_locked(HostPid process);
   void forget_executing_locked(HostPid process, const NudgeKey& key);
@@ -104,11 +101,18 @@ class ExecService {
   Status hand_over(const seccomp_notif& notification, const Caller& caller, kernel::ExecPlan& plan, bool fresh);
   bool runs_the_loader(HostPid process) const;
 
+  // exec_text.cc: rewritten text
+  void text(const seccomp_notif& notification, const Caller& caller);
+  // `native`: for a guest that may make marked calls. Not rewritten if the guest has no room for a descriptor.
+  abi::RewrittenText text_of(const seccomp_notif& notification, const Caller& caller, int file, rewrite::Role role,
+                             bool native) const;
+
   kernel::World& world_;
   const Listener& listener_;
   Tracer& tracer_;
   Loader loader_;
   std::unique_ptr<rewrite::Cache> texts_;
+  rewrite::Shortcuts shortcuts_;
   std::mutex mutex_;
   uint64_t last_nudge_ = 0;
   size_t prune_at_ = 1024;

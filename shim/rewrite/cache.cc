@@ -41,7 +41,7 @@ bool may_change_unseen(const struct stat& status) {
 }
 
 // Whether there may be a site with a trampoline in these bytes: a cheap look, which may err on the side of yes.
-bool may_have_sites(std::span<const uint8_t> bytes, Role role) {
+bool may_have_sites(std::span<const uint8_t> bytes, const Wanted& wanted) {
   const uint8_t* at = bytes.data();
   const uint8_t* const end = at + bytes.size();
   while ((at = static_cast<const uint8_t*>(::memmem(at, static_cast<size_t>(end - at), kSyscall.data(), kSyscall.size()))) !=
@@ -49,7 +49,8 @@ bool may_have_sites(std::span<const uint8_t> bytes, Role role) {
     for (size_t gap = 0; gap <= kLongestGap; ++gap) {
       if (at - bytes.data() < static_cast<ptrdiff_t>(kMovSize + gap)) break;
       const uint8_t* const mov = at - gap - kMovSize;
-      if (mov[0] == kMovEax && mov[3] == 0 && mov[4] == 0 && has_trampoline(mov[1] | uint32_t{mov[2]} << 8U, role)) return true;
+      if (mov[0] == kMovEax && mov[3] == 0 && mov[4] == 0 && has_trampoline(mov[1] | uint32_t{mov[2]} << 8U, wanted))
+        return true;
     }
     ++at;
   }
@@ -62,7 +63,7 @@ struct Reading {
 };
 
 // Reads the whole text once. The hash is of use only where the text is worth scanning.
-Result<Reading> read_text(int fd, const TextSegment& text, Role role, const TextHash::Key& key) {
+Result<Reading> read_text(int fd, const TextSegment& text, const Wanted& wanted, const TextHash::Key& key) {
   std::vector<uint8_t> bytes(std::min<uint64_t>(text.size, kChunk));
   bool worth_scanning = false;
   TextHash hash(key);
@@ -72,7 +73,7 @@ Result<Reading> read_text(int fd, const TextSegment& text, Role role, const Text
     if (got < 0) return last_error();
     const auto size = std::min<uint64_t>(static_cast<uint64_t>(got), text.size - done);
     const std::span<const uint8_t> piece(bytes.data(), size);
-    if (!worth_scanning) worth_scanning = may_have_sites(piece, role);
+    if (!worth_scanning) worth_scanning = may_have_sites(piece, wanted);
     hash.add(piece);
     if (size < bytes.size()) break;  // the text's end, or the file's
   }
@@ -95,9 +96,20 @@ TextHash::Value hash_of_pages(int fd, std::span<const Site> sites, const TextHas
   return hash.value();
 }
 
+// What is wanted, and when that was decided on.
+uint64_t word_of(const Wanted& wanted) {
+  const Shortcuts& shortcuts = wanted.shortcuts;
+  uint64_t word = kTrampolines;
+  for (const bool bit : {wanted.role == Role::interpreter, shortcuts.paths, shortcuts.fstat, shortcuts.newfstatat,
+                         shortcuts.readlink, shortcuts.getxattrat}) {
+    word = word << 1U | (bit ? 1U : 0U);
+  }
+  return word;
+}
+
 }  // namespace
 
-Cache::Identity Cache::identity_of(const struct stat& status, Role role) {
+Cache::Identity Cache::identity_of(const struct stat& status, const Wanted& wanted) {
   return {status.st_dev,
           status.st_ino,
           static_cast<uint64_t>(status.st_size),
@@ -105,30 +117,30 @@ Cache::Identity Cache::identity_of(const struct stat& status, Role role) {
           status.st_ctim.tv_nsec,
           status.st_mtim.tv_sec,
           status.st_mtim.tv_nsec,
-          role};
+          wanted};
 }
 
 uint64_t Cache::scans() const { return scans_; }
 
-std::optional<Cache::Text> Cache::known(int fd, Role role) const {
+std::optional<Cache::Text> Cache::known(int fd, const Wanted& wanted) const {
   struct stat status {};
   if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) return Text();
   if (may_change_unseen(status)) return std::nullopt;
   const std::lock_guard<std::mutex> guard(mutex_);
-  const auto found = texts_.find(identity_of(status, role));
+  const auto found = texts_.find(identity_of(status, wanted));
   if (found == texts_.end()) return std::nullopt;
   return found->second;
 }
 
-Cache::Text Cache::find(int fd, Role role) {
+Cache::Text Cache::find(int fd, const Wanted& wanted) {
   const std::lock_guard<std::mutex> guard(making_);
-  if (auto text = known(fd, role)) return *std::move(text);
+  if (auto text = known(fd, wanted)) return *std::move(text);
   struct stat status {};
   if (::fstat(fd, &status) != 0 || made_ >= kMostMade) return nullptr;
   ++made_;
 
   Text text;
-  const Identity identity = identity_of(status, role);
+  const Identity identity = identity_of(status, wanted);
   const bool settled = !may_change_unseen(status);
   auto made = make(fd, identity, settled, name_of(status));
   if (made.ok()) {
@@ -137,7 +149,7 @@ Cache::Text Cache::find(int fd, Role role) {
     log::debug("a file's text stays as it is: " + made.error().message());
   }
   struct stat after {};
-  if (::fstat(fd, &after) != 0 || identity_of(after, role) != identity) return nullptr;
+  if (::fstat(fd, &after) != 0 || identity_of(after, wanted) != identity) return nullptr;
   if (settled) remember(identity, text);
   return text;
 }
@@ -160,7 +172,7 @@ TextHash::Value Cache::name_of_identity(const Identity& identity) const {
                                          static_cast<uint64_t>(identity.changed_ns),
                                          static_cast<uint64_t>(identity.modified_s),
                                          static_cast<uint64_t>(identity.modified_ns),
-                                         static_cast<uint64_t>(identity.role) + (uint64_t{kTrampolines} << 32U)};
+                                         word_of(identity.wanted)};
   TextHash hash(store_->key());
   hash.add({reinterpret_cast<const uint8_t*>(words.data()), sizeof words});
   return hash.value();
@@ -173,7 +185,7 @@ Result<PatchedText> Cache::make(int fd, const Identity& identity, bool settled, 
     if (known.ok()) return patch(fd, text, *known, name);
     if (known.error().number() == ENOEXEC) return std::move(known).error();
   }
-  auto sites = sites_of(fd, text, identity.role);
+  auto sites = sites_of(fd, text, identity.wanted);
   if (settled && store_ && (sites.ok() || sites.error().number() == ENOEXEC)) {
     Store::Entry entry;
     if (sites.ok()) entry = {*sites, hash_of_pages(fd, *sites, store_->key())};
@@ -192,8 +204,8 @@ Result<std::vector<Site>> Cache::sites_of_known(int fd, const Identity& identity
   return std::move(entry->sites);
 }
 
-Result<std::vector<Site>> Cache::sites_of(int fd, const TextSegment& text, Role role) {
-  LITEBOX_ASSIGN(const Reading reading, read_text(fd, text, role, store_ ? store_->key() : TextHash::Key{}));
+Result<std::vector<Site>> Cache::sites_of(int fd, const TextSegment& text, const Wanted& wanted) {
+  LITEBOX_ASSIGN(const Reading reading, read_text(fd, text, wanted, store_ ? store_->key() : TextHash::Key{}));
   if (!reading.worth_scanning) return Error(ENOEXEC);
   std::vector<Site> sites;
   if (auto entry = store_ ? store_->find(reading.hash) : std::nullopt) {
@@ -204,7 +216,7 @@ Result<std::vector<Site>> Cache::sites_of(int fd, const TextSegment& text, Role 
     LITEBOX_ASSIGN(sites, run_scanner(scanner.get(), fd));
     if (store_) store_->add(reading.hash, {sites, {}});
   }
-  std::erase_if(sites, [role](const Site& site) { return !has_trampoline(site.number, role); });
+  std::erase_if(sites, [&wanted](const Site& site) { return !has_trampoline(site.number, wanted); });
   if (sites.empty()) return Error(ENOEXEC);
   return sites;
 }

@@ -31,9 +31,9 @@ class Cache {
 
   // The rewritten text of the file open at `fd` for reading; null when there is nothing to rewrite in it, or it cannot be.
   // May take long (kScanTimeoutMs, and the reading of the file).
-  Text find(int fd, Role role);
+  Text find(int fd, const Wanted& wanted);
   // The same where it is known without reading anything.
-  std::optional<Text> known(int fd, Role role) const;
+  std::optional<Text> known(int fd, const Wanted& wanted) const;
 
   uint64_t scans() const;  // how often the scanner was asked
 
@@ -41,16 +41,16 @@ class Cache {
   struct Identity {
     uint64_t device, inode, size;
     int64_t changed_s, changed_ns, modified_s, modified_ns;
-    Role role;
+    Wanted wanted;
     auto operator<=>(const Identity&) const = default;  // NOLINT(modernize-use-nullptr): it means the compiler's own code
   };
 
-  static Identity identity_of(const struct stat& status, Role role);
+  static Identity identity_of(const struct stat& status, const Wanted& wanted);
   TextHash::Value name_of_identity(const Identity& identity) const;
   void remember(const Identity& identity, const Text& text);
   Result<PatchedText> make(int fd, const Identity& identity, bool settled, const std::string& name);
   Result<std::vector<Site>> sites_of_known(int fd, const Identity& identity) const;
-  Result<std::vector<Site>> sites_of(int fd, const TextSegment& text, Role role);
+  Result<std::vector<Site>> sites_of(int fd, const TextSegment& text, const Wanted& wanted);
 
   std::function<Result<Fd>()> open_scanner_;
   std::optional<Store> store_;

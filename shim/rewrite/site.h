@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 
@@ -39,5 +40,22 @@ constexpr std::array<uint8_t, kMovSize> mov_of(uint32_t number) {
 
 // What a file is mapped as: only the interpreter's mmap is the one that maps libraries.
 enum class Role : uint8_t { object, interpreter };
+
+// What sites may do in the caller's own name before the monitor is asked. A site that makes other calls than its own in its
+// place may do so where the container's seccomp profile lets all of them through.
+struct Shortcuts {
+  bool paths = true;  // marked calls (abi::kMark) that name files
+  bool fstat = true, newfstatat = true, readlink = true, getxattrat = true;
+
+  auto operator<=>(const Shortcuts&) const = default;  // NOLINT(modernize-use-nullptr): it means the compiler's own code
+};
+
+// Which sites of a file are to be rewritten.
+struct Wanted {
+  Role role = Role::object;
+  Shortcuts shortcuts;
+
+  auto operator<=>(const Wanted&) const = default;  // NOLINT(modernize-use-nullptr): as above
+};
 
 }  // namespace litebox::rewrite

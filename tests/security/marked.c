@@ -15,6 +15,7 @@
 #define MARKED(value) (MARK | (unsigned)(value))
 
 static char buffer[4096];
+static const unsigned long value[2] = {0, 0};  // struct xattr_args: how long is it?
 
 // The file by way of the root directory's own parent, were there one.
 static const char* above(const char* path) {
@@ -40,6 +41,8 @@ MARKED_ATTEMPT(faccessat, SYS_faccessat, MARKED(AT_FDCWD), t->file, F_OK)
 MARKED_ATTEMPT(faccessat2, 439, MARKED(AT_FDCWD), t->file, F_OK, 0)
 MARKED_ATTEMPT(readlink, SYS_readlink, t->file, buffer, MARKED(sizeof buffer))
 MARKED_ATTEMPT(readlinkat, SYS_readlinkat, MARKED(AT_FDCWD), t->file, buffer, sizeof buffer)
+MARKED_ATTEMPT(getxattrat, 464, MARKED(AT_FDCWD), t->file, 0, "user.canary", value, sizeof value)
+MARKED_ATTEMPT(getxattrat_above, 464, MARKED(AT_FDCWD), above(t->file), 0, "user.canary", value, sizeof value)
 MARKED_ATTEMPT(chdir, SYS_chdir, t->directory, MARK)
 MARKED_ATTEMPT(chdir_above, SYS_chdir, above(t->directory), MARK)
 
@@ -146,6 +149,8 @@ const struct attempt marked_attempts[] = {
     {"faccessat2", try_faccessat2},
     {"readlink", try_readlink},
     {"readlinkat", try_readlinkat},
+    {"getxattrat", try_getxattrat},
+    {"getxattrat_above", try_getxattrat_above},
     {"chdir", try_chdir},
     {"chdir_above", try_chdir_above},
     {"descriptor", try_descriptor},

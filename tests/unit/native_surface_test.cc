@@ -22,7 +22,7 @@ namespace litebox::table {
 namespace {
 
 constexpr unsigned kCombinations = 1U << kConditionCount;
-constexpr size_t kLimit = 165;
+constexpr size_t kLimit = 167;
 
 std::filesystem::path reviewed_file() { return std::filesystem::path(LITEBOX_SOURCE_DIR) / "tests/unit/native_surface.txt"; }
 

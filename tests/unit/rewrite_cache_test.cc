@@ -58,7 +58,7 @@ class RewriteCache : public ::testing::Test {
 TEST_F(RewriteCache, RewritesTheCLibrary) {
   const auto all = cache();
   const Fd file = open_file(kLibrary);
-  const auto text = all->find(file.get(), Role::object);
+  const auto text = all->find(file.get(), {Role::object, {}});
   ASSERT_NE(text, nullptr);
   const abi::RewrittenText& map = text->map;
   ASSERT_GT(map.run_count, 0U);
@@ -96,7 +96,7 @@ TEST_F(RewriteCache, RewritesTheCLibrary) {
 
 TEST_F(RewriteCache, SealsTheMemfd) {
   const auto all = cache();
-  const auto text = all->find(open_file(kLibrary).get(), Role::object);
+  const auto text = all->find(open_file(kLibrary).get(), {Role::object, {}});
   ASSERT_NE(text, nullptr);
   const int seals = ::fcntl(text->memfd.get(), F_GET_SEALS);
   EXPECT_EQ(seals, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
@@ -110,21 +110,21 @@ TEST_F(RewriteCache, SealsTheMemfd) {
 TEST_F(RewriteCache, RewritesMmapOfTheInterpreterOnly) {
   const auto all = cache();
   const Fd file = open_file("/lib64/ld-linux-x86-64.so.2");
-  const auto object = all->find(file.get(), Role::object);
-  const auto interpreter = all->find(file.get(), Role::interpreter);
+  const auto object = all->find(file.get(), {Role::object, {}});
+  const auto interpreter = all->find(file.get(), {Role::interpreter, {}});
   ASSERT_NE(interpreter, nullptr);
-  EXPECT_TRUE(has_trampoline(SYS_mmap, Role::interpreter));
-  EXPECT_FALSE(has_trampoline(SYS_mmap, Role::object));
+  EXPECT_TRUE(has_trampoline(SYS_mmap, {Role::interpreter, {}}));
+  EXPECT_FALSE(has_trampoline(SYS_mmap, {Role::object, {}}));
   EXPECT_NE(object, interpreter);
 }
 
 TEST_F(RewriteCache, FindsAFileAgainByItsIdentity) {
   const auto all = cache();
   const std::string path = settled_copy(kLibrary, directory_.path(), "libc");
-  const auto first = all->find(open_file(path).get(), Role::object);
+  const auto first = all->find(open_file(path).get(), {Role::object, {}});
   ASSERT_NE(first, nullptr);
   EXPECT_EQ(all->scans(), 1U);
-  EXPECT_EQ(all->find(open_file(path).get(), Role::object), first);
+  EXPECT_EQ(all->find(open_file(path).get(), {Role::object, {}}), first);
   EXPECT_EQ(all->scans(), 1U);
 }
 
@@ -134,33 +134,33 @@ TEST_F(RewriteCache, TrustsNoFileThatHasJustChanged) {
   std::filesystem::copy_file(kLibrary, path);
   const timespec soon[2] = {{.tv_sec = 0, .tv_nsec = UTIME_OMIT}, {.tv_sec = ::time(nullptr) + 3600, .tv_nsec = 1}};
   ASSERT_EQ(::utimensat(AT_FDCWD, path.c_str(), soon, 0), 0);
-  const auto first = all->find(open_file(path).get(), Role::object);
+  const auto first = all->find(open_file(path).get(), {Role::object, {}});
   ASSERT_NE(first, nullptr);
-  EXPECT_NE(all->find(open_file(path).get(), Role::object), first);
+  EXPECT_NE(all->find(open_file(path).get(), {Role::object, {}}), first);
 }
 
 TEST_F(RewriteCache, LooksAnewAtAFileThatHasChanged) {
   const auto all = cache();
   const std::string path = settled_copy(kLibrary, directory_.path(), "file");
-  ASSERT_NE(all->find(open_file(path).get(), Role::object), nullptr);
+  ASSERT_NE(all->find(open_file(path).get(), {Role::object, {}}), nullptr);
   {
     std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
     file.seekp(0);
     file.put('x');  // no ELF file any more
   }
-  EXPECT_EQ(all->find(open_file(path).get(), Role::object), nullptr);
+  EXPECT_EQ(all->find(open_file(path).get(), {Role::object, {}}), nullptr);
 }
 
 TEST_F(RewriteCache, KeepsSitesOnDiskByContent) {
   const std::string one = settled_copy(kLibrary, directory_.path(), "one");
   {
     const auto first = cache_with_store();
-    ASSERT_NE(first->find(open_file(one).get(), Role::object), nullptr);
+    ASSERT_NE(first->find(open_file(one).get(), {Role::object, {}}), nullptr);
     EXPECT_EQ(first->scans(), 1U);
   }
   const std::string other = settled_copy(kLibrary, directory_.path(), "other");  // another file, the same content
   const auto second = cache_with_store();
-  EXPECT_NE(second->find(open_file(other).get(), Role::object), nullptr);
+  EXPECT_NE(second->find(open_file(other).get(), {Role::object, {}}), nullptr);
   EXPECT_EQ(second->scans(), 0U);
 }
 
@@ -187,11 +187,11 @@ TEST_F(RewriteCache, RefusesAStoreThatOthersMayWrite) {
 
 TEST_F(RewriteCache, LeavesFilesWithoutSitesAndNoPrograms) {
   const auto all = cache();
-  EXPECT_EQ(all->find(open_file("/lib/x86_64-linux-gnu/libm.so.6").get(), Role::object), nullptr);
-  EXPECT_EQ(all->find(open_file("/etc/passwd").get(), Role::object), nullptr);
-  EXPECT_EQ(all->find(open_file("/dev/null").get(), Role::object), nullptr);
-  EXPECT_EQ(all->find(open_file("/").get(), Role::object), nullptr);
-  EXPECT_EQ(all->find(-1, Role::object), nullptr);
+  EXPECT_EQ(all->find(open_file("/lib/x86_64-linux-gnu/libm.so.6").get(), {Role::object, {}}), nullptr);
+  EXPECT_EQ(all->find(open_file("/etc/passwd").get(), {Role::object, {}}), nullptr);
+  EXPECT_EQ(all->find(open_file("/dev/null").get(), {Role::object, {}}), nullptr);
+  EXPECT_EQ(all->find(open_file("/").get(), {Role::object, {}}), nullptr);
+  EXPECT_EQ(all->find(-1, {Role::object, {}}), nullptr);
   EXPECT_EQ(all->scans(), 0U);
 }
 
@@ -199,7 +199,7 @@ TEST_F(RewriteCache, DoesWithoutAScanner) {
   // One that is not there, one that fails, one that says nothing, one that says nonsense.
   for (const char* program : {"/nonexistent", "/bin/false", "/bin/true", "/bin/cat"}) {
     Cache all([program]() -> Result<Fd> { return open_file(program); }, std::nullopt);
-    EXPECT_EQ(all.find(open_file(kLibrary).get(), Role::object), nullptr) << program;
+    EXPECT_EQ(all.find(open_file(kLibrary).get(), {Role::object, {}}), nullptr) << program;
   }
 }
 
@@ -218,7 +218,7 @@ TEST_F(RewriteCache, SurvivesHostileHeaders) {
       if (text.ok()) {
         EXPECT_LE(text->size, kLargestText);
       }
-      if (byte % 32 == 0) (void)all->find(fd.get(), Role::interpreter);
+      if (byte % 32 == 0) (void)all->find(fd.get(), {Role::interpreter, {}});
     }
     ASSERT_EQ(::pwrite(fd.get(), original.data(), 1, byte), 1);
   }
