@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -24,24 +25,35 @@ struct RulesetAttributes {
 
 constexpr int kNetworkAbi = 4;
 constexpr int kScopeAbi = 6;
+constexpr uint64_t kTruncate = 1ULL << 14U;  // LANDLOCK_ACCESS_FS_TRUNCATE: not in Debian 12's headers
 
 // Every file system right that the ABI knows: bits 0 to 12, then REFER (2), TRUNCATE (3), IOCTL_DEV (5).
 uint64_t file_rights(int abi) {
   uint64_t rights = (1ULL << 13U) - 1;
   if (abi >= 2) rights |= 1ULL << 13U;
-  if (abi >= 3) rights |= 1ULL << 14U;
+  if (abi >= 3) rights |= kTruncate;
   if (abi >= 5) rights |= 1ULL << 15U;
   return rights;
 }
 
+// What guests do natively where the mount lets them: read, and make files (shim/table/syscalls.yaml, open).
+uint64_t rights_in(const struct statvfs& mount, int abi) {
+  uint64_t rights = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
+  if ((mount.f_flag & ST_RDONLY) != 0) return rights;
+  rights |= LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_WRITE_FILE;
+  if (abi >= 3) rights |= kTruncate;
+  return rights;
+}
+
 // Landlock knows a file by its inode: the rule for a mount's root counts for all that is below it there, however it is reached.
-Status allow_reading(int ruleset, const rootfs::NativeTree& tree) {
+Status allow_native_use(int ruleset, const rootfs::NativeTree& tree, int abi) {
   for (const Fd& root : tree.readable()) {
     struct stat status {};
     if (::fstat(root.get(), &status) != 0) return last_error("a mount's root");
+    struct statvfs mount {};
+    if (::fstatvfs(root.get(), &mount) != 0) return last_error("a mount's root");
     landlock_path_beneath_attr rule{};
-    rule.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE;
-    if (S_ISDIR(status.st_mode)) rule.allowed_access |= LANDLOCK_ACCESS_FS_READ_DIR;
+    rule.allowed_access = S_ISDIR(status.st_mode) ? rights_in(mount, abi) : LANDLOCK_ACCESS_FS_READ_FILE;
     rule.parent_fd = root.get();
     if (::syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0) {
       return last_error("landlock_add_rule");
@@ -66,7 +78,7 @@ Status apply_landlock(bool network, const rootfs::NativeTree* tree) {
   }
   const Fd ruleset(static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, size, 0)));
   if (!ruleset) return last_error("landlock_create_ruleset");
-  if (tree != nullptr) LITEBOX_TRY(allow_reading(ruleset.get(), *tree));
+  if (tree != nullptr) LITEBOX_TRY(allow_native_use(ruleset.get(), *tree, abi));
   if (::syscall(SYS_landlock_restrict_self, ruleset.get(), 0) != 0) return last_error("landlock_restrict_self");
   return {};
 }

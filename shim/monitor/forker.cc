@@ -29,6 +29,7 @@ class Child {
     if (::setsid() < 0) leave(errno);
     if (request_.controlling_terminal && ::ioctl(STDIN_FILENO, TIOCSCTTY, 0) != 0) leave(errno);
     if (request_.subreaper && ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) leave(errno);
+    (void)::syscall(SYS_umask, abi::kMark | request_.umask);
     // Where it cannot be, the monitor sees to it at the exec.
     if (request_.directory != nullptr) (void)::syscall(SYS_chdir, request_.directory, abi::kMark);
     if (!wait_for_go()) leave(0);

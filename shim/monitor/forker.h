@@ -27,6 +27,7 @@ struct SpawnRequest {
   char* const* envp = nullptr;
   std::vector<int> cgroups;         // open "tasks" files of cgroup v1, which it enters by itself
   const char* directory = nullptr;  // in the kernel-confined tree: where it begins
+  mode_t umask = 022;
   int loader = -1;
 };
 

@@ -168,6 +168,7 @@ Result<Launched> Launcher::prepare(const LaunchRequest& request, std::function<v
   spawn.preserved = request.preserved;
   spawn.controlling_terminal = process.terminal;
   spawn.subreaper = request.init;
+  spawn.umask = state.umask;
   spawn.argv = argv.data();
   spawn.envp = envp.data();
   spawn.loader = execs_.loader();

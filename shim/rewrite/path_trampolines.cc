@@ -157,6 +157,26 @@ bool is_attribute_call(uint32_t number) { return number == SYS_getxattr || numbe
 // Registers: rcx and r11, which every system call destroys, and rax. No stack. The marked register gets its own value back.
 //
 //   The kernel is asked first. Where it has no right to say, on to the site's own `syscall`.
+// O_CREAT without O_EXCL: with it first, so that a file is made or none is touched. What is there already is the monitor's.
+void put_creation(Code& code, const MarkedCall& call, uint64_t site_syscall, uint32_t number, uint64_t ask) {
+  static_assert((O_CREAT | O_EXCL) == 0xc0 && O_EXCL == 1 << 7);
+  const bool in_rsi = number == SYS_open;
+  code.put({0x89, static_cast<uint8_t>(in_rsi ? 0xf1 : 0xd1)});  // mov %edx,%ecx or %esi,%ecx
+  code.put({0x81, 0xe1});                                        // and $(O_CREAT|O_EXCL),%ecx
+  code.put32(O_CREAT | O_EXCL);
+  code.put({0x48, 0x8d, 0x49, static_cast<uint8_t>(-O_CREAT)});  // lea -O_CREAT(%rcx),%rcx
+  code.put({kJrcxz, 2});
+  const size_t other = code.jump_ahead(kJmpShort);
+  code.put({0x48, 0x0f, 0xba, static_cast<uint8_t>(in_rsi ? 0xee : 0xea), 7});  // bts $7,%rdx or %rsi
+  put_mark(code, call.where);
+  code.system_call(number);
+  put_unmark(code, call.where);
+  code.put({0x48, 0x0f, 0xba, static_cast<uint8_t>(in_rsi ? 0xf6 : 0xf2), 7});  // btr $7,%rdx or %rsi
+  for (const uint8_t error : {EEXIST, EACCES, EPERM}) code.if_error_back_to(error, ask);
+  code.jump(site_syscall + kSyscall.size());
+  code.arrive(other);
+}
+
 void put_marked_call(Code& code, uint64_t site_syscall, uint32_t number, const ImageRange& image) {
   const MarkedCall call = *marked_call(number);
   const uint64_t done = site_syscall + kSyscall.size();
@@ -165,6 +185,7 @@ void put_marked_call(Code& code, uint64_t site_syscall, uint32_t number, const I
   if (number == SYS_newfstatat) put_descriptor_status(code, image, site_syscall);
   const uint64_t ask = code.ask(number, site_syscall);
   code.arrive(fits);
+  if (number == SYS_open || number == SYS_openat) put_creation(code, call, site_syscall, number, ask);
   put_mark(code, call.where);
   code.system_call(number);
   put_unmark(code, call.where);

@@ -43,7 +43,8 @@ Reply sys_umask(Call& call) {
     state.umask = wanted;
     return {};
   }));
-  return Reply::value(static_cast<int64_t>(previous));
+  // The kernel makes files for the guest, too.
+  return call.world.mode().confined_tree ? Reply::proceed() : Reply::value(static_cast<int64_t>(previous));
 }
 
 }  // namespace litebox::syscalls

@@ -105,7 +105,7 @@ exec 5> /tmp/fd5; echo into five >&5; exec 5>&-; cat /tmp/fd5; rm /tmp/fd5
 trap 'echo got usr1' USR1; kill -USR1 $$; echo after
 true | false | true; echo ${PIPESTATUS[*]}
 echo *.nothing /etc/pass*; set -o pipefail; false | true; echo $?
-for i in 1 2 3; do { sleep 0.0$i; echo $i; } & done; wait
+for i in 1 2 3; do { sleep 0.$i; echo $i; } & done; wait
 ulimit -n 100; ulimit -n; type -t cd; printf '%s\\n' {a..e}
 """
 FILES = """

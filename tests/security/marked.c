@@ -24,12 +24,22 @@ static const char* above(const char* path) {
   return text;
 }
 
+// A file that is not there, in the host's directory.
+static const char* beside(const struct target* t) {
+  static char text[4096];
+  snprintf(text, sizeof text, "%s/made", t->directory);
+  return text;
+}
+
 #define MARKED_ATTEMPT(name, ...) \
   static int try_##name(const struct target* t) { return claimed(#name, raw(__VA_ARGS__)); }
 
 MARKED_ATTEMPT(open, SYS_open, t->file, MARKED(O_RDONLY))
 MARKED_ATTEMPT(open_above, SYS_open, above(t->file), MARKED(O_RDONLY))
 MARKED_ATTEMPT(open_write, SYS_open, t->file, MARKED(O_RDWR))
+MARKED_ATTEMPT(open_make, SYS_open, beside(t), MARKED(O_CREAT | O_EXCL | O_WRONLY), 0644)
+MARKED_ATTEMPT(open_make_above, SYS_open, above(beside(t)), MARKED(O_CREAT | O_EXCL | O_WRONLY), 0644)
+MARKED_ATTEMPT(openat_make, SYS_openat, MARKED(AT_FDCWD), beside(t), O_CREAT | O_EXCL | O_RDWR, 0644)
 MARKED_ATTEMPT(open_path, SYS_open, t->file, MARKED(O_PATH))
 MARKED_ATTEMPT(openat, SYS_openat, MARKED(AT_FDCWD), t->file, O_RDONLY)
 MARKED_ATTEMPT(openat_above, SYS_openat, MARKED(AT_FDCWD), above(t->file), O_RDONLY)
@@ -138,6 +148,9 @@ const struct attempt marked_attempts[] = {
     {"open", try_open},
     {"open_above", try_open_above},
     {"open_write", try_open_write},
+    {"open_make", try_open_make},
+    {"open_make_above", try_open_make_above},
+    {"openat_make", try_openat_make},
     {"open_path", try_open_path},
     {"openat", try_openat},
     {"openat_above", try_openat_above},

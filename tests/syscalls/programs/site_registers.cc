@@ -55,6 +55,7 @@ int main() {
   const uint64_t here = static_cast<uint32_t>(AT_FDCWD);
   close(open("file", O_CREAT | O_WRONLY, 0644));
   symlink("file", "link");
+  symlink("nowhere", "dangling");
   setxattr("file", "user.name", "value", 5, 0);
   signal(SIGUSR1, ignore);
 
@@ -76,6 +77,27 @@ int main() {
     look<SYS_getxattr>("getxattr, long", word(path), word("user.name"), word(bytes), uint64_t{1} << 40U);
     look<SYS_getxattr>("getxattr, to nowhere", word(path), word("user.name"), 8, sizeof bytes);
   }
+  const uint64_t umask_of_files = umask(0027);
+  for (const char* path : {"made", "made", "file", "link", "dangling", "missing/made", "made/"}) {
+    for (const int flags :
+         {O_CREAT | O_EXCL | O_WRONLY, O_CREAT | O_RDWR | O_TRUNC, O_CREAT | O_RDONLY, O_CREAT | O_DIRECTORY}) {
+      say("%s, %o", path, static_cast<unsigned>(flags));
+      const int next = dup(0);
+      close(next);
+      look<SYS_open>("open", word(path), static_cast<uint64_t>(flags), 0666);
+      struct stat status = {};
+      if (fstat(next, &status) == 0) {
+        say("  mode %o, flags %o", status.st_mode, static_cast<unsigned>(fcntl(next, F_GETFL)));
+        close(next);
+      }
+      unlink("made");
+      look<SYS_openat>("openat", here, word(path), static_cast<uint64_t>(flags), 04777);
+      if (fstat(next, &status) == 0) say("  mode %o", status.st_mode);
+      close(next);
+      if (flags % 2 == 0) unlink("made");
+    }
+  }
+  umask(static_cast<mode_t>(umask_of_files));
   look<SYS_getpid>("getpid");
   look<SYS_gettid>("gettid");
   look<SYS_getppid>("getppid");
