@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -35,27 +36,56 @@ Status store_directory(kernel::World& world, HostPid process, const rootfs::Loca
 }
 
 // Where the kernel resolves paths, too, it must have the process in the same directory; where it cannot have it there, it
-// resolves none of its paths any longer.
-Reply change_directory(const Call& call, const rootfs::Location& location, const std::array<uint64_t, 6>& native) {
-  kernel::World& world = call.world;
-  if (!uses_native_paths(call)) return Reply::from(store_directory(world, call.process, location, false));
-  const auto store = [&world, process = call.process, location](bool asks_for_paths) -> int64_t {
-    const Status stored = store_directory(world, process, location, asks_for_paths);
+// resolves none of its paths any longer. By nudges, which end with the last of them.
+class Move {
+ public:
+  Move(const Call& call, rootfs::Location to)
+      : world_(call.world), thread_(call.thread), process_(call.process), to_(std::move(to)) {}
+
+  Status store(bool asks_for_paths) const { return store_directory(world_, process_, to_, asks_for_paths); }
+  bool is_done() const { return is_natively_in(world_.tree(), thread_, to_); }
+
+  // To what stands at `path`, in the guest's memory, as the guest says.
+  Reply::InGuest by_path(uint64_t path) const {
+    Reply::InGuest calls{SYS_chdir, {{path, abi::kMark, 0, 0, 0, 0}}};
+    calls.then = [move = *this](int64_t) { return move.shut_unless_done(); };
+    calls.finish = [move = *this](int64_t) { return move.answer(false); };
+    return calls;
+  }
+  // To `path`, by a page that the guest has for that alone.
+  Reply::InGuest by_name(const std::string& path) const {
+    Reply::InGuest calls{SYS_mmap, {{0, PATH_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, ~0ULL, 0}}};
+    calls.then = [move = *this, path](int64_t page) {
+      if (page < 0 && page > -PATH_MAX) return move.shut();
+      const auto address = static_cast<uint64_t>(page);
+      (void)kernel::GuestMemory(move.thread_).write(GuestAddress(address), path.c_str(), path.size() + 1);
+      Reply::InGuest there{SYS_chdir, {{address, abi::kMark, 0, 0, 0, 0}}};
+      there.then = [move, address](int64_t) {
+        Reply::InGuest unmapping{SYS_munmap, {{address, PATH_MAX, 0, 0, 0, 0}}};
+        unmapping.then = [move](int64_t) { return move.shut_unless_done(); };
+        unmapping.finish = [move](int64_t) { return move.answer(false); };
+        return std::make_shared<Reply::InGuest>(std::move(unmapping));
+      };
+      return std::make_shared<Reply::InGuest>(std::move(there));
+    };
+    return calls;
+  }
+  std::shared_ptr<Reply::InGuest> shut() const {
+    return std::make_shared<Reply::InGuest>(
+        shut_out(Shut::process, [move = *this](int64_t result) { return result < 0 ? result : move.answer(true); }));
+  }
+
+ private:
+  int64_t answer(bool asks_for_paths) const {
+    const Status stored = store(asks_for_paths);
     return stored.ok() ? 0 : -stored.error().number();
-  };
-  const auto shut = [store] {
-    return shut_out(Shut::process, [store](int64_t result) { return result < 0 ? result : store(true); });
-  };
-  if (native[0] == 0)
-    return is_natively_in(world.tree(), call.thread, location) ? Reply::value(store(false)) : Reply::in_guest(shut());
-  Reply::InGuest calls{SYS_chdir, {native}};
-  calls.then = [&world, thread = call.thread, location, shut](int64_t) -> std::shared_ptr<Reply::InGuest> {
-    if (is_natively_in(world.tree(), thread, location)) return nullptr;
-    return std::make_shared<Reply::InGuest>(shut());
-  };
-  calls.finish = [store](int64_t) { return store(false); };
-  return Reply::in_guest(std::move(calls));
-}
+  }
+  std::shared_ptr<Reply::InGuest> shut_unless_done() const { return is_done() ? nullptr : shut(); }
+
+  kernel::World& world_;
+  HostPid thread_, process_;
+  rootfs::Location to_;
+};
 
 // Whether the marker at the end of `path` is the tree's, not a part of a directory's own name.
 bool removed(const Call& call, const std::string& path) {
@@ -72,14 +102,19 @@ bool removed(const Call& call, const std::string& path) {
 
 Reply sys_chdir(Call& call) {
   LITEBOX_OR_REPLY(const rootfs::Location location, searchable_directory(call, 0));
-  return change_directory(call, location, {call.raw(0), abi::kMark, 0, 0, 0, 0});
+  const Move move(call, location);
+  return uses_native_paths(call) ? Reply::in_guest(move.by_path(call.raw(0))) : Reply::from(move.store(false));
 }
 
 Reply sys_fchdir(Call& call) {
   LITEBOX_OR_REPLY(const rootfs::Location location, locate_descriptor(call, call.integer(0), PathDescriptors::allowed));
   if (!location.node->is_directory()) return Reply::error(ENOTDIR);
   LITEBOX_CHECK_REPLY(location.node->check_access(call.subject(), X_OK));
-  return change_directory(call, location, {});
+  const Move move(call, location);
+  if (!uses_native_paths(call) || move.is_done()) return Reply::from(move.store(false));
+  const auto path = call.world.tree().path_of(call.subject(), call.world.tree().root(), location);
+  if (!path.ok() || path->size() >= PATH_MAX) return Reply::in_guest(std::move(*move.shut()));
+  return Reply::in_guest(move.by_name(*path));
 }
 
 Reply sys_chroot(Call& call) {
