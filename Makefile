@@ -51,9 +51,11 @@ test: format lint asan rootfs
 	$(CTEST) $(BUILD) --label-regex '^(integration|engines)$$'
 
 # Beside native, crun, runc and what else is installed: on an idle machine only.
-# With SOFTWARE=TREE, a tree of packaging/make-rootfs software, its compilers and interpreters, too.
+# With SOFTWARE=TREE, a tree of packaging/make-rootfs software, its compilers, interpreters and servers, too. With SCALING=1, what
+# one more container, guest or process costs, too.
 bench: build rootfs
 	python3 tests/bench/bench.py --build $(BUILD) --tree $(ROOTFS)/debian $(if $(SOFTWARE),--software $(SOFTWARE)) --json $(BUILD)/bench.json
+	$(if $(SCALING),python3 tests/bench/scaling.py --build $(BUILD) --json $(BUILD)/scaling.json)
 
 # The Debian packages, in build/packages. They are checked by lintian, where that is installed.
 deb: install-build

@@ -23,7 +23,7 @@ import tempfile
 import time
 
 from peers import leave_mounts, leave_native, make_native, peers
-from works import make_ready, make_small_tree, works_of
+from works import make_ready, make_small_tree, make_walk, works_of
 
 
 def measure(peer, bundle, work):
@@ -79,6 +79,7 @@ def main():
         (directory / "state").mkdir()
         small = directory / "small"
         make_small_tree(small, [build / "tests/bench/micro"])
+        make_walk(small)
         software, tree = (path and path.resolve() for path in (options.software, options.tree))
         works = works_of(small, software, tree, options.only)
         all_peers = peers(build, directory / "state")

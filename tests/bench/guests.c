@@ -2,7 +2,7 @@
 //
 //   guests at-once COUNT NAME MILLISECONDS   operations a second of COUNT processes, each doing nothing else for so long
 //   guests sleeping COUNT                    COUNT processes that sleep
-//   guests directories COUNT                 one that has /tmp open COUNT times
+//   guests directories COUNT PATH            one that has this directory open COUNT times
 //
 // The last two say "ready" and stay until they are killed. NAME is one of operations.c.
 #include <fcntl.h>
@@ -79,18 +79,22 @@ static void sleeping(int count) {
   }
 }
 
-static void directories(int count) {
+static void directories(int count, const char* path) {
   for (int i = 0; i < count; ++i)
-    if (open("/tmp", O_RDONLY | O_DIRECTORY) < 0) fail("/tmp");
+    if (open(path, O_RDONLY | O_DIRECTORY) < 0) fail(path);
 }
 
 int main(int argc, char** argv) {
   const int count = argc > 2 ? atoi(argv[2]) : 0;
   const struct operation* operation = argc > 4 ? find_operation(argv[3]) : NULL;
   if (operation != NULL && strcmp(argv[1], "at-once") == 0) return at_once(count, operation, atof(argv[4]) / 1e3);
-  if (argc != 3) return 2;
-  if (strcmp(argv[1], "sleeping") == 0) sleeping(count);
-  if (strcmp(argv[1], "directories") == 0) directories(count);
+  if (argc == 3 && strcmp(argv[1], "sleeping") == 0) {
+    sleeping(count);
+  } else if (argc == 4 && strcmp(argv[1], "directories") == 0) {
+    directories(count, argv[3]);
+  } else {
+    return 2;
+  }
   puts("ready");
   fflush(stdout);
   for (;;) pause();

@@ -12,7 +12,6 @@ import concurrent.futures
 import json
 import os
 import pathlib
-import shutil
 import statistics
 import subprocess
 import sys
@@ -33,24 +32,26 @@ def proportional(pid):
 
 class Runtime:
     def __init__(self, name, program, directory, tree):
-        self.name, self.program, self.directory, self.tree = name, str(program), directory / name, tree
+        """`program`: with the options that it always has."""
+        self.name, self.directory, self.tree = name, directory / name, tree
         self.directory.mkdir()
+        self.program = [*program, "--root", f"{self.directory}/state"]
         self.names = []
 
     def call(self, *args):
-        command = [self.program, "--root", f"{self.directory}/state", "--log", f"{self.directory}/log", *args]
+        command = [*self.program, "--log", f"{self.directory}/log", *args]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
         if done.returncode != 0:
             raise SystemExit(f"{command}: exit {done.returncode}: {(self.directory / 'log').read_text()[-1000:]}")
 
-    def prepare(self, count):
+    def prepare(self, count, args=None):
         self.names = [f"many-{os.getpid()}-{self.name}-{i}" for i in range(count)]
         for name in self.names:
             bundle = self.directory / name
             subprocess.run(["cp", "-a", "--reflink=auto", self.tree, bundle], check=True)
             (bundle / "config.json").write_text(json.dumps({
                 "ociVersion": "1.0.2",
-                "process": {"user": {"uid": 0, "gid": 0}, "args": LOOP, "env": ["PATH=/bin"], "cwd": "/"},
+                "process": {"user": {"uid": 0, "gid": 0}, "args": args or LOOP, "env": ["PATH=/bin"], "cwd": "/"},
                 "root": {"path": "rootfs"},
                 "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"},
                            {"destination": "/dev", "type": "tmpfs", "source": "tmpfs"},
@@ -60,8 +61,8 @@ class Runtime:
     def run(self, name):
         self.call("run", "--detach", "--bundle", f"{self.directory}/{name}", "--pid-file", f"{self.directory}/{name}/pid", name)
 
-    def execute(self, name):
-        self.call("exec", name, "sh", "-c", "test $(cat /tmp/count) -gt 0")
+    def execute(self, name, args=("sh", "-c", "test $(cat /tmp/count) -gt 0")):
+        self.call("exec", name, *args)
 
     def stop(self, name):
         self.call("delete", "--force", name)
@@ -75,7 +76,7 @@ class Runtime:
     def init(self, name):
         if self.name != "litebox":  # there the pid file names the keeper
             return int((self.directory / name / "pid").read_text())
-        command = [self.program, "--root", f"{self.directory}/state", "ps", "--format", "json", name]
+        command = [*self.program, "ps", "--format", "json", name]
         return min(json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout))
 
     def memory(self):
@@ -86,8 +87,8 @@ class Runtime:
 
     def close(self):
         for name in self.names:
-            subprocess.run([self.program, "--root", f"{self.directory}/state", "delete", "--force", name], stderr=subprocess.DEVNULL,
-                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False)
+            subprocess.run([*self.program, "delete", "--force", name], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL, check=False)
 
 
 def all_at_once(jobs, work, names):
@@ -118,7 +119,7 @@ def main():
     try:
         tree = directory / "tree"
         subprocess.run([options.make_rootfs.resolve(), "busybox", tree / "rootfs"], check=True)
-        for name, program in (("runc", shutil.which("runc")), ("litebox", (options.build / "litebox").resolve())):
+        for name, program in (("runc", ["runc"]), ("litebox", [(options.build / "litebox").resolve()])):
             runtimes.append(Runtime(name, program, directory, tree))
             runtimes[-1].prepare(options.count)
         for _ in range(options.rounds):

@@ -104,11 +104,14 @@ def make_small_tree(root, programs):
         shutil.copy(program, root / "bin")
     (root / "etc/hostname").write_text("bench\n")
     os.symlink("/bin/true", root / "link")
+    os.mknod(root / "dev/zero", 0o666 | 0o020000, os.makedev(1, 5))
+
+
+def make_walk(root):
     for i in range(WALK_DIRECTORIES):
         (root / f"walk/{i}").mkdir(parents=True)
         for j in range(WALK_FILES):
             (root / f"walk/{i}/{j}").touch()
-    os.mknod(root / "dev/zero", 0o666 | 0o020000, os.makedev(1, 5))
 
 
 def make_ready(software):
