@@ -182,7 +182,7 @@ Result<PatchedText> Cache::make(int fd, const Identity& identity, bool settled, 
   LITEBOX_ASSIGN(const TextSegment text, find_text_segment(fd));
   if (settled && store_) {
     auto known = sites_of_known(fd, identity);
-    if (known.ok()) return patch(fd, text, *known, name);
+    if (known.ok()) return patch(fd, text, *known, identity.wanted, name);
     if (known.error().number() == ENOEXEC) return std::move(known).error();
   }
   auto sites = sites_of(fd, text, identity.wanted);
@@ -192,7 +192,7 @@ Result<PatchedText> Cache::make(int fd, const Identity& identity, bool settled, 
     store_->add(name_of_identity(identity), entry);
   }
   if (!sites.ok()) return std::move(sites).error();
-  return patch(fd, text, *sites, name);
+  return patch(fd, text, *sites, identity.wanted, name);
 }
 
 // ENOENT: nothing is known; ENOEXEC: there are none.

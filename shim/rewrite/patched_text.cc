@@ -81,7 +81,7 @@ Status write_all(int fd, std::span<const uint8_t> bytes, uint64_t offset) {
 
 // Makes the trampolines and the jumps to them. What a site is must be there in full; the last bytes of one that reaches into
 // a page that does not change are looked at in the file.
-Status rewrite(int fd, const TextSegment& text, std::span<const Site> sites, uint64_t trampolines_address,
+Status rewrite(int fd, const TextSegment& text, std::span<const Site> sites, const Wanted& wanted, uint64_t trampolines_address,
                const abi::RewrittenText::Run& run, std::vector<uint8_t>& pages, std::vector<uint8_t>& code) {
   for (const Site& site : sites) {
     if (site.offset < run.file_offset || site.offset >= run.file_offset + run.size) continue;
@@ -102,7 +102,7 @@ Status rewrite(int fd, const TextSegment& text, std::span<const Site> sites, uin
     }
     const uint64_t address = site.offset - text.file_offset + text.address;
     const SitePlace place{address, site.number, between, {text.lowest, text.highest}};
-    const uint64_t trampoline = append_trampoline(code, trampolines_address, place);
+    const uint64_t trampoline = append_trampoline(code, trampolines_address, place, wanted);
     const auto jump = jump_to(address, trampoline);
     std::copy(jump.begin(), jump.end(), pages.begin() + static_cast<ptrdiff_t>(at));
   }
@@ -121,7 +121,8 @@ Result<Fd> seal(const Fd& writable) {
 
 }  // namespace
 
-Result<PatchedText> patch(int fd, const TextSegment& text, std::span<const Site> sites, const std::string& name) {
+Result<PatchedText> patch(int fd, const TextSegment& text, std::span<const Site> sites, const Wanted& wanted,
+                          const std::string& name) {
   LITEBOX_TRY(check(sites, text));
   const auto runs = runs_of(sites);
   if (runs.empty()) return Error(ENOSPC);
@@ -130,7 +131,7 @@ Result<PatchedText> patch(int fd, const TextSegment& text, std::span<const Site>
   std::vector<uint8_t> code;
   const std::array<uint8_t, kLongestGap> gap{};
   for (const Site& site : sites) {
-    append_trampoline(code, 0, {0, site.number, std::span(gap).first(std::min<size_t>(site.gap, gap.size())), {0, 0}});
+    append_trampoline(code, 0, {0, site.number, std::span(gap).first(std::min<size_t>(site.gap, gap.size())), {0, 0}}, wanted);
   }
   const uint64_t trampolines_size = page_ceiling(code.size());
   code.clear();
@@ -146,7 +147,7 @@ Result<PatchedText> patch(int fd, const TextSegment& text, std::span<const Site>
   patched.map.run_count = static_cast<uint32_t>(runs.size());
   for (size_t i = 0; i < runs.size(); ++i) {
     LITEBOX_ASSIGN(std::vector<uint8_t> pages, read_pages(fd, runs[i]));
-    LITEBOX_TRY(rewrite(fd, text, sites, trampolines_address, runs[i], pages, code));
+    LITEBOX_TRY(rewrite(fd, text, sites, wanted, trampolines_address, runs[i], pages, code));
     LITEBOX_TRY(write_all(writable.get(), pages, runs[i].file_offset));
     patched.map.runs[i] = runs[i];
   }

@@ -25,7 +25,8 @@ struct PatchedText {
 // Rewrites `sites` (ascending) of the file open at `fd`, whose text is `text`. Only what looks like a site is one: EINVAL when
 // the bytes of one are not there, or when two overlap. ENOSPC: there are none, or no room for trampolines below the image.
 // `name`: of the memfd, see name_of().
-Result<PatchedText> patch(int fd, const TextSegment& text, std::span<const Site> sites, const std::string& name);
+Result<PatchedText> patch(int fd, const TextSegment& text, std::span<const Site> sites, const Wanted& wanted,
+                          const std::string& name);
 
 // The memfd's name, from which /proc/<pid>/maps finds its way back to the original file: the file's device and inode as they
 // are printed there. patch() adds where the trampolines begin.

@@ -200,6 +200,14 @@ void put_marked_call(Code& code, uint64_t site_syscall, uint32_t number, const I
   code.jump(done);
 }
 
+void put_descriptor_status_call(Code& code, uint64_t site_syscall, const ImageRange& image) {
+  put_test(code, *marked_call(SYS_newfstatat));
+  const size_t by_path = code.if_zero_ahead();
+  put_descriptor_status(code, image, site_syscall);
+  code.arrive(by_path);
+  code.ask(SYS_newfstatat, site_syscall);
+}
+
 // stat and lstat, which have no register for a mark, as marked newfstatat: with two registers more, whose values the stack
 // keeps below its red zone. Code that has this number in its text, as C libraries' has, has a stack.
 void put_status_call(Code& code, uint64_t site_syscall, uint32_t number) {

@@ -13,6 +13,9 @@ namespace litebox::rewrite {
 bool is_marked_call(uint32_t number);
 void put_marked_call(Code& code, uint64_t site_syscall, uint32_t number, const ImageRange& image);
 
+// newfstatat where only what is said of a descriptor is the kernel's.
+void put_descriptor_status_call(Code& code, uint64_t site_syscall, const ImageRange& image);
+
 // stat and lstat.
 bool is_status_call(uint32_t number);
 void put_status_call(Code& code, uint64_t site_syscall, uint32_t number);

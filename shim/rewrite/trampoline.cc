@@ -24,7 +24,7 @@ void put_blob_jump(Code& code, uint64_t entry, uint64_t syscall) {
 bool has_trampoline(uint32_t number, const Wanted& wanted) {
   const Shortcuts& shortcuts = wanted.shortcuts;
   if (number == SYS_mmap) return wanted.role == Role::interpreter;
-  if (number == SYS_newfstatat) return shortcuts.paths && shortcuts.fstat;
+  if (number == SYS_newfstatat) return shortcuts.fstat;
   if (is_marked_call(number)) return shortcuts.paths;
   if (is_status_call(number)) return shortcuts.paths && shortcuts.newfstatat;
   if (is_attribute_call(number)) return shortcuts.paths && shortcuts.getxattrat;
@@ -32,13 +32,16 @@ bool has_trampoline(uint32_t number, const Wanted& wanted) {
   return is_process_id_call(number) || number == SYS_clone3 || number == SYS_execve;
 }
 
-uint64_t append_trampoline(std::vector<uint8_t>& code_bytes, uint64_t code_address, const SitePlace& site) {
+uint64_t append_trampoline(std::vector<uint8_t>& code_bytes, uint64_t code_address, const SitePlace& site,
+                           const Wanted& wanted) {
   Code code(code_bytes, code_address);
   code.align();
   const uint64_t start = code.here();
   const uint64_t syscall = site.address + kMovSize + site.between.size();
   code.put(site.between);
-  if (is_marked_call(site.number)) {
+  if (site.number == SYS_newfstatat && !wanted.shortcuts.paths) {
+    put_descriptor_status_call(code, syscall, site.image);
+  } else if (is_marked_call(site.number)) {
     put_marked_call(code, syscall, site.number, site.image);
   } else if (is_status_call(site.number)) {
     put_status_call(code, syscall, site.number);

@@ -15,7 +15,7 @@ namespace litebox::rewrite {
 
 // Whether a site of this call is worth a trampoline. What is kept of it on disk is kept under kTrampolines, which changes with
 // the answer.
-constexpr uint32_t kTrampolines = 9;
+constexpr uint32_t kTrampolines = 10;
 bool has_trampoline(uint32_t number, const Wanted& wanted);
 
 // The image that a site is part of: what of it can be read, in the file's own addresses.
@@ -31,9 +31,9 @@ struct SitePlace {
 };
 
 // Appends the trampoline of a site to `code`, which lies at `code_address`; all addresses are the file's own, and those of the
-// site, the image and the code less than 2 GiB apart. Returns the trampoline's address. How large it is depends on the number
-// and on how much is between alone.
-uint64_t append_trampoline(std::vector<uint8_t>& code, uint64_t code_address, const SitePlace& site);
+// site, the image and the code less than 2 GiB apart. Returns the trampoline's address. How large it is depends on the number,
+// on what is wanted and on how much is between alone.
+uint64_t append_trampoline(std::vector<uint8_t>& code, uint64_t code_address, const SitePlace& site, const Wanted& wanted);
 
 // The jump from a site to its trampoline.
 std::array<uint8_t, kMovSize> jump_to(uint64_t site_address, uint64_t trampoline_address);

@@ -51,7 +51,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (text.ok()) {
     std::vector<Site> sites = whole.ok() ? whole->sites : bare.sites;
     std::erase_if(sites, [](const Site& site) { return !has_trampoline(site.number, {Role::interpreter, {}}); });
-    (void)patch(file.get(), *text, sites, "fuzz");
+    (void)patch(file.get(), *text, sites, {Role::interpreter, {}}, "fuzz");
   }
   (void)read_sites({reinterpret_cast<const char*>(data), size});
   return 0;

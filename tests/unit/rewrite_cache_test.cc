@@ -170,12 +170,12 @@ TEST_F(RewriteCache, BelievesNoListOfSites) {
   const auto text = find_text_segment(file.get());
   ASSERT_TRUE(text.ok());
   const std::vector<Site> nonsense = {{text->file_offset + 3, SYS_getpid}};
-  EXPECT_EQ(patch(file.get(), *text, nonsense, "test").error().number(), EINVAL);
+  EXPECT_EQ(patch(file.get(), *text, nonsense, {}, "test").error().number(), EINVAL);
   const std::vector<Site> outside = {{text->file_offset + text->size, SYS_getpid}};
-  EXPECT_EQ(patch(file.get(), *text, outside, "test").error().number(), EINVAL);
+  EXPECT_EQ(patch(file.get(), *text, outside, {}, "test").error().number(), EINVAL);
   const std::vector<Site> below = {{text->file_offset - 7, SYS_getpid}};
-  EXPECT_EQ(patch(file.get(), *text, below, "test").error().number(), EINVAL);
-  EXPECT_EQ(patch(file.get(), *text, {}, "test").error().number(), ENOSPC);
+  EXPECT_EQ(patch(file.get(), *text, below, {}, "test").error().number(), EINVAL);
+  EXPECT_EQ(patch(file.get(), *text, {}, {}, "test").error().number(), ENOSPC);
 }
 
 TEST_F(RewriteCache, RefusesAStoreThatOthersMayWrite) {
@@ -231,8 +231,8 @@ TEST(RewriteTrampoline, IsAsLargeWhereverItLies) {
     std::vector<uint8_t> low;
     std::vector<uint8_t> high;
     const Bytes between = {0x31, 0xff};
-    EXPECT_EQ(append_trampoline(low, 0, {0, number, between, {0, 0}}), 0U);
-    EXPECT_EQ(append_trampoline(high, 0x7f0000001000, {0x7f0000105003, number, between, {0x7f0000100000, 0x7f0000200000}}),
+    EXPECT_EQ(append_trampoline(low, 0, {0, number, between, {0, 0}}, {}), 0U);
+    EXPECT_EQ(append_trampoline(high, 0x7f0000001000, {0x7f0000105003, number, between, {0x7f0000100000, 0x7f0000200000}}, {}),
               0x7f0000001000U);
     EXPECT_EQ(low.size(), high.size());
     EXPECT_EQ(low.size() % 16, 0U);
