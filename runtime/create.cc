@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstdio>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
@@ -41,12 +42,17 @@ Result<std::string> absolute(const std::string& path) {
   return std::string(resolved.data());
 }
 
+// By /etc/passwd alone, as runc does: the name service's other sources are libraries, which a static program has not.
 std::string user_name() {
+  const uid_t uid = geteuid();
+  const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen("/etc/passwd", "re"), std::fclose);
   std::array<char, 4096> buffer{};
   passwd entry{};
   passwd* found = nullptr;
-  const int failure = getpwuid_r(geteuid(), &entry, buffer.data(), buffer.size(), &found);
-  return failure == 0 && found != nullptr ? entry.pw_name : std::to_string(geteuid());
+  while (file && fgetpwent_r(file.get(), &entry, buffer.data(), buffer.size(), &found) == 0) {
+    if (entry.pw_uid == uid) return entry.pw_name;
+  }
+  return std::to_string(uid);
 }
 
 // runc's texts.
