@@ -1,6 +1,6 @@
 #include "oci/state.h"
 
-#include <ctime>
+#include <cstdio>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -92,11 +92,16 @@ std::string format_time(std::chrono::system_clock::time_point time) {
   using std::chrono::floor;
   const auto seconds = floor<std::chrono::seconds>(time);
   const auto fraction = std::chrono::duration_cast<std::chrono::nanoseconds>(time - seconds).count();
-  const std::time_t whole = std::chrono::system_clock::to_time_t(seconds);
-  std::tm parts{};
-  gmtime_r(&whole, &parts);
-  char text[sizeof "2026-11-24T02:39:07" + 16];
-  std::string result(text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts));
+  // Not by gmtime(3), which reads the file of the local time zone.
+  const auto day = floor<std::chrono::days>(seconds);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss clock(seconds - day);
+  char text[64];
+  const int length = std::snprintf(text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02d", static_cast<int>(date.year()),
+                                   static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                                   static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
+                                   static_cast<int>(clock.seconds().count()));
+  std::string result(text, static_cast<size_t>(length));
   if (fraction != 0) {
     std::string digits = std::to_string(1000000000 + fraction).substr(1);
     digits.erase(digits.find_last_not_of('0') + 1);

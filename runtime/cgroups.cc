@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <set>
 #include <sstream>
 
@@ -21,10 +22,23 @@ bool exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
 
 std::string parent_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
 
+// Nothing where it is missing.
+std::optional<bool> is_writable(const std::string& path) {
+  if (faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) == 0) return true;
+  return errno == ENOENT ? std::nullopt : std::optional(false);
+}
+
 bool may_make(const std::string& path) {
-  std::string existing = path;
-  while (!exists(existing) && existing.size() > 1) existing = parent_of(existing);
-  return faccessat(AT_FDCWD, existing.c_str(), W_OK, AT_EACCESS) == 0;
+  const auto writable = is_writable(path);
+  return writable ? *writable : path.size() > 1 && may_make(parent_of(path));
+}
+
+// Two that have the same parent.
+bool may_make_both(const std::string& one, const std::string& other) {
+  const auto first = is_writable(one);
+  const auto second = is_writable(other);
+  if (!first.value_or(true) || !second.value_or(true)) return false;
+  return (first && second) || may_make(parent_of(one));
 }
 
 bool wanted(const CgroupHierarchy& hierarchy, bool v1_present, const oci::Resources& resources) {
@@ -58,11 +72,18 @@ void hand_down_controllers(const std::string& parent) {
   for (std::string word; words >> word;) (void)write_control_file(parent + "/cgroup.subtree_control", "+" + word);
 }
 
-Status make_directory(const std::string& path) {
-  const bool v2 = exists(parent_of(path) + "/cgroup.subtree_control");
+Status make_directory(const std::string& path, const std::vector<std::string>& special) {
+  const auto holds = [&](const std::string& mount_point) { return path.starts_with(mount_point + "/"); };
+  const bool plain = std::none_of(special.begin(), special.end(), holds);
+  const bool v2 = !plain && exists(parent_of(path) + "/cgroup.subtree_control");
   if (v2) hand_down_controllers(parent_of(path));
   if (mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) return last_error("mkdir " + path);
-  if (!v2) LITEBOX_TRY(fill_cpuset(path));
+  if (!plain && !v2) LITEBOX_TRY(fill_cpuset(path));
+  return {};
+}
+
+Status make_directories(const std::vector<std::string>& paths, const std::vector<std::string>& special) {
+  for (const std::string& path : paths) LITEBOX_TRY(make_directory(path, special));
   return {};
 }
 
@@ -98,6 +119,7 @@ Status apply_settings(const std::vector<std::string>& directories, const std::ve
 }
 
 Status apply_device_rules(const std::vector<std::string>& directories, const std::vector<CgroupSetting>& settings) {
+  if (settings.empty()) return {};
   for (const std::string& directory : directories) {
     if (!exists(directory + "/devices.allow")) continue;
     for (const CgroupSetting& setting : settings) {
@@ -109,17 +131,19 @@ Status apply_device_rules(const std::vector<std::string>& directories, const std
   return {};
 }
 
-bool is_v2(const std::vector<std::string>& directories) {
-  return std::any_of(directories.begin(), directories.end(),
-                     [](const std::string& directory) { return exists(directory + "/cgroup.subtree_control"); });
+// Of a directory without others in it, the count of links says so.
+bool has_directories(const std::string& path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 && status.st_nlink != 2;
 }
 
 // Calls `visit` for each directory below `path`, the deepest first, then for itself.
 template <typename Visit>
 void for_each_cgroup(const std::string& path, int depth, const Visit& visit) {
   if (depth > 64) return;
-  if (const std::unique_ptr<DIR, int (*)(DIR*)> stream(opendir(path.c_str()), closedir); stream) {
-    while (const dirent* entry = readdir(stream.get())) {
+  if (has_directories(path)) {
+    const std::unique_ptr<DIR, int (*)(DIR*)> stream(opendir(path.c_str()), closedir);
+    while (const dirent* entry = stream ? readdir(stream.get()) : nullptr) {
       const std::string name = entry->d_name;
       if (entry->d_type == DT_DIR && name != "." && name != "..") for_each_cgroup(path + "/" + name, depth + 1, visit);
     }
@@ -128,6 +152,7 @@ void for_each_cgroup(const std::string& path, int depth, const Visit& visit) {
 }
 
 Status remove_directory(const std::string& path) {
+  if (rmdir(path.c_str()) == 0 || errno == ENOENT) return {};
   Status result;
   for_each_cgroup(path, 0, [&](const std::string& directory) {
     if (rmdir(directory.c_str()) != 0 && errno != ENOENT && result.ok()) result = last_error("rmdir " + directory);
@@ -150,10 +175,11 @@ CgroupDirectories plan_cgroups(const std::vector<CgroupHierarchy>& hierarchies, 
     if (!wanted(hierarchy, v1_present, resources)) continue;
     plan.container.push_back(hierarchy.mount_point + path);
     plan.monitor.push_back(hierarchy.mount_point + path + "-monitor");
+    if (hierarchy.unified || hierarchy.has("cpuset")) plan.special.push_back(hierarchy.mount_point);
     for (size_t end = path.find('/', 1); end != std::string::npos; end = path.find('/', end + 1)) {
       std::string parent = hierarchy.mount_point + path.substr(0, end);
       // The default parent is everybody's: whoever leaves last removes it.
-      if (!exists(parent) || path.substr(0, end) == "/litebox") plan.parents.push_back(std::move(parent));
+      if (path.substr(0, end) == "/litebox" || !exists(parent)) plan.parents.push_back(std::move(parent));
     }
   }
   return plan;
@@ -161,8 +187,9 @@ CgroupDirectories plan_cgroups(const std::vector<CgroupHierarchy>& hierarchies, 
 
 CgroupDirectories permitted_cgroups(const CgroupDirectories& plan) {
   CgroupDirectories permitted;
+  permitted.special = plan.special;
   for (size_t i = 0; i < plan.container.size(); ++i) {
-    if (!may_make(plan.container[i]) || !may_make(plan.monitor[i])) continue;
+    if (!may_make_both(plan.container[i], plan.monitor[i])) continue;
     permitted.container.push_back(plan.container[i]);
     permitted.monitor.push_back(plan.monitor[i]);
     for (const std::string& parent : plan.parents) {
@@ -173,23 +200,21 @@ CgroupDirectories permitted_cgroups(const CgroupDirectories& plan) {
 }
 
 Status make_cgroups(const CgroupDirectories& directories) {
-  // A parent may be removed by another container's deletion before it is used; then it is made again.
+  // Parents are there mostly. One may be removed by another container's deletion before it is used; then it is made again.
   constexpr int attempts = 10;
   Status status;
   for (int attempt = 0; attempt < attempts; ++attempt) {
-    status = Status();
-    for (const auto* list : {&directories.parents, &directories.container, &directories.monitor}) {
-      for (const std::string& path : *list) {
-        if (status.ok()) status = make_directory(path);
-      }
-    }
+    const bool with_parents = attempt > 0 || !directories.special.empty();
+    status = with_parents ? make_directories(directories.parents, directories.special) : Status();
+    if (status.ok()) status = make_directories(directories.container, directories.special);
+    if (status.ok()) status = make_directories(directories.monitor, directories.special);
     if (status.ok() || status.error().number() != ENOENT) break;
   }
   return status;
 }
 
 Status apply_resources(const CgroupDirectories& directories, const oci::Resources& resources) {
-  const bool v2 = is_v2(directories.container) && directories.container.size() == 1;
+  const bool v2 = directories.container.size() == 1 && exists(directories.container.front() + "/cgroup.subtree_control");
   if (v2) {
     LITEBOX_ASSIGN(const auto settings, cgroup_v2_settings(resources));
     return apply_settings(directories.container, settings);
@@ -209,8 +234,7 @@ Status join_cgroups(const std::vector<std::string>& directories, pid_t pid) {
 
 Status enter_cgroups(const std::vector<std::string>& directories) {
   for (const std::string& directory : directories) {
-    const std::string tasks = directory + "/tasks";  // cgroup v1's
-    if (exists(tasks) && write_control_file(tasks, "0").ok()) continue;
+    if (write_control_file(directory + "/tasks", "0").ok()) continue;  // cgroup v1's
     LITEBOX_TRY(join_cgroups({directory}, ::getpid()));
   }
   return {};

@@ -19,6 +19,7 @@ struct CgroupDirectories {
   std::vector<std::string> container;  // absolute paths
   std::vector<std::string> monitor;
   std::vector<std::string> parents;  // above them, missing until now; a deeper one later
+  std::vector<std::string> special;  // where these are mounted, mkdir(2) alone does not make a usable one: v2, cpuset
 };
 
 // True when the resources hold a limit, device rules aside: those an ordinary user's container cannot break anyway.

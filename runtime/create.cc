@@ -12,14 +12,12 @@
 #include <cstdio>
 #include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "base/log.h"
 #include "oci/state.h"
 #include "oci/supported.h"
 #include "runtime/cgroups.h"
 #include "runtime/container_id.h"
-#include "runtime/control_client.h"
 #include "runtime/destroy.h"
 #include "runtime/files.h"
 #include "runtime/hooks.h"
@@ -33,8 +31,6 @@
 
 namespace litebox::runtime {
 namespace {
-
-constexpr int kMonitorAnswerPatience = 30000;  // milliseconds; a busy host may let a process wait for seconds
 
 Result<std::string> absolute(const std::string& path) {
   std::array<char, PATH_MAX> resolved{};
@@ -145,8 +141,8 @@ class Creation {
     LITEBOX_TRY(run_create_hooks());
     LITEBOX_TRY(check_interrupt());
     LITEBOX_TRY(keeper_->release());
-    LITEBOX_TRY(keeper_->wait_until_ready(interrupts_.descriptor()));
-    LITEBOX_TRY(learn_membership());
+    LITEBOX_ASSIGN(const pid_t init, keeper_->wait_until_ready(interrupts_.descriptor()));
+    record_.membership = membership_of(init).value_or(0);
     return finish();
   }
 
@@ -173,8 +169,8 @@ class Creation {
     const oci::Resources resources = config_.linux.resources.value_or(oci::Resources());
     const std::string path =
         container_cgroup_path(config_.linux.cgroups_path, group_name(directory_, request_.id), request_.systemd_cgroup);
-    CgroupDirectories plan;
-    if (!request_.cgroups_disabled) plan = plan_cgroups(mounted_cgroup_hierarchies(), path, resources);
+    if (!request_.cgroups_disabled) hierarchies_ = mounted_cgroup_hierarchies();
+    CgroupDirectories plan = plan_cgroups(hierarchies_, path, resources);
     // What a user has not been given is left out; a limit that is asked for there is an error later.
     if (CgroupDirectories permitted = permitted_cgroups(plan); !permitted.container.empty()) plan = std::move(permitted);
     if (!cgroup_processes(plan.container).empty()) return Error("container's cgroup " + path + " is not empty");
@@ -216,7 +212,7 @@ class Creation {
     if (console_) setup.container.terminal = std::move(console_->slave);
     setup.container.cgroups = record_.container_cgroups;
     setup.monitor_cgroups = record_.monitor_cgroups;
-    setup.container.cgroup_of_controllers = cgroups_by_controller(mounted_cgroup_hierarchies(), record_);
+    setup.container.cgroup_of_controllers = cgroups_by_controller(hierarchies_, record_);
     setup.container.joined_uts = joined_.uts;
     setup.container.joined_pid = joined_.pid;
     setup.network_settings = network_settings(config_.linux);
@@ -233,13 +229,6 @@ class Creation {
     LITEBOX_TRY(run_hooks(config_.hooks.prestart, "prestart", context));
     LITEBOX_TRY(run_hooks(config_.hooks.create_runtime, "createRuntime", context));
     return run_hooks(config_.hooks.create_container, "createContainer", context);
-  }
-
-  Status learn_membership() {
-    LITEBOX_ASSIGN(ControlClient client, ControlClient::connect(directory_.path()));
-    LITEBOX_ASSIGN(const nlohmann::json answer, client.request({{"op", "status"}}, {}, kMonitorAnswerPatience));
-    record_.membership = membership_of(answer.value("pid", 0)).value_or(0);
-    return {};
   }
 
   Status finish() {
@@ -263,6 +252,7 @@ class Creation {
   oci::Config config_;
   CreateRequest request_;
   SignalDescriptor interrupts_;
+  std::vector<CgroupHierarchy> hierarchies_;
   StateRecord record_;
   JoinedWorlds joined_;
   std::optional<Console> console_;

@@ -1,5 +1,6 @@
 #include "runtime/destroy.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 #include "runtime/hooks.h"
 #include "runtime/membership.h"
 #include "runtime/status.h"
+#include "shim/monitor/control_protocol.h"
 
 namespace litebox::runtime {
 namespace {
@@ -59,13 +61,21 @@ bool kill_leftovers(const StateRecord& record) {
   return none;
 }
 
+// The keeper, whose descendants all of the container's processes are, takes the control socket away when none is left. Without
+// it nothing was begun, or everything has ended, unless somebody moved a process into the container's cgroups.
+bool has_ended(const StateDirectory& directory, const StateRecord& record) {
+  const bool attended = faccessat(directory.descriptor(), monitor::kControlSocketName, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+  return !attended && errno == ENOENT && !is_running(record.keeper) && !is_running(record.monitor);
+}
+
 CgroupDirectories cgroups_of(const StateRecord& record) {
-  return {record.container_cgroups, record.monitor_cgroups, record.parent_cgroups};
+  return {record.container_cgroups, record.monitor_cgroups, record.parent_cgroups, {}};
 }
 
 }  // namespace
 
 Status end_container(const StateDirectory& directory, const StateRecord& record) {
+  if (has_ended(directory, record)) return {};
   if (is_frozen(record.container_cgroups)) (void)thaw(record.container_cgroups);
   if (is_running(record.keeper) || is_running(record.monitor)) ask_monitor_to_end(directory);
   // Without the monitor the keeper kills everything, and the other way round: so they are killed one after the other, each
@@ -86,9 +96,10 @@ Status end_container(const StateDirectory& directory, const StateRecord& record)
 Status remove_container(StateDirectory& directory, const StateRecord& record) {
   const auto deadline = Clock::now() + std::chrono::seconds(2);
   Status removed = remove_cgroups(cgroups_of(record));
-  // A process leaves its cgroup a moment after it has become a zombie.
+  // A process leaves its cgroup a moment after it has become a zombie; what somebody has moved into it is killed.
   while (!removed.ok() && removed.error().number() == EBUSY && Clock::now() < deadline) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    (void)kill_leftovers(record);
     removed = remove_cgroups(cgroups_of(record));
   }
   LITEBOX_TRY(std::move(removed));
@@ -96,7 +107,7 @@ Status remove_container(StateDirectory& directory, const StateRecord& record) {
 }
 
 void run_poststop_hooks(const std::string& config_text, const StateRecord& record) {
-  if (config_text.find("\"poststop\"") == std::string::npos) return;
+  if (!names_hook(config_text, "poststop")) return;
   const auto config = oci::parse_config(config_text);
   if (!config.ok()) return;
   const HookContext context{oci::state_to_hook_json(make_state(record, ContainerStatus::stopped)), record.bundle, -1};
@@ -123,8 +134,8 @@ Status delete_container(const std::string& root, const std::string& id, bool for
     if (record.error().number() == ENOENT || force) return directory.remove();
     return record.error();
   }
-  const ContainerStatus status = compute_status(directory, *record);
-  if (!force && status != ContainerStatus::stopped && status != ContainerStatus::created) {
+  const ContainerStatus status = force ? ContainerStatus::stopped : compute_status(directory, *record);
+  if (status != ContainerStatus::stopped && status != ContainerStatus::created) {
     return Error("cannot delete container " + id + " that is not stopped: " + std::string(oci::status_name(status)));
   }
   LITEBOX_TRY(end_container(directory, *record));

@@ -95,7 +95,10 @@ Result<Preparation> prepare(const std::string& root, const ExecRequest& request)
   ExecOrder order{request.process, {}, {}};
   for (int i = 0; i < 3; ++i) order.descriptors.push_back(console ? console->slave.get() : i);
   for (const Fd& fd : request.preserved) order.descriptors.push_back(fd.get());
-  LITEBOX_ASSIGN(order.cgroups, exec_cgroups(mounted_cgroup_hierarchies(), record, request.cgroups, is_directory));
+  order.cgroups = record.container_cgroups;
+  if (!request.cgroups.empty()) {
+    LITEBOX_ASSIGN(order.cgroups, exec_cgroups(mounted_cgroup_hierarchies(), record, request.cgroups, is_directory));
+  }
   return Preparation{std::move(directory), std::move(console), std::move(order)};
 }
 

@@ -98,8 +98,12 @@ Status replace_file(int directory, const std::string& name, std::string_view tex
   const std::string parent = slash == std::string::npos ? "" : name.substr(0, slash + 1);
   const std::string leaf = slash == std::string::npos ? name : name.substr(slash + 1);
   const std::string temporary = parent + "." + leaf + "." + std::to_string(getpid());
-  (void)unlinkat(directory, temporary.c_str(), 0);  // of an earlier process with this pid that was killed
-  Fd file(openat(directory, temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
+  constexpr int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  Fd file(openat(directory, temporary.c_str(), flags, mode));
+  if (!file && errno == EEXIST) {  // of an earlier process with this pid that was killed
+    (void)unlinkat(directory, temporary.c_str(), 0);
+    file.reset(openat(directory, temporary.c_str(), flags, mode));
+  }
   if (!file) return last_error("create " + temporary);
   Status status = write_all(file.get(), text);
   if (status.ok() && fchmod(file.get(), mode) != 0) status = last_error();

@@ -17,6 +17,11 @@ struct HookContext {
   int interrupt = -1;     // a descriptor that, once readable, kills the hook: EINTR; -1 for none
 };
 
+// Whether the text of a config.json may have hooks of this name: false makes it needless to parse it for them.
+inline bool names_hook(const std::string& config_text, const std::string& name) {
+  return config_text.find("\"" + name + "\"") != std::string::npos;
+}
+
 // Runs one hook to its end. The error says how it ended and what it wrote.
 Status run_hook(const oci::Hook& hook, const HookContext& context);
 

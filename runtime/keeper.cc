@@ -64,7 +64,7 @@ Status Keeper::commit() {
   return send_message(channel_.get(), keeper_channel::kCommit);
 }
 
-Status Keeper::wait_until_ready(int interrupt) {
+Result<pid_t> Keeper::wait_until_ready(int interrupt) {
   std::string text;
   while (text.empty() || text.back() != '\n') {
     std::array<pollfd, 2> entries{{{ready_.get(), POLLIN, 0}, {interrupt, POLLIN, 0}}};
@@ -79,7 +79,7 @@ Status Keeper::wait_until_ready(int interrupt) {
     if (length <= 0) break;
     text.append(buffer.data(), static_cast<size_t>(length));
   }
-  if (text == "ok\n") return {};
+  if (text.starts_with(monitor::kCreated)) return std::stoi(text.substr(std::strlen(monitor::kCreated)));
   if (text.empty()) return Error("the monitor has died");
   if (text.back() == '\n') text.pop_back();
   return Error(text);

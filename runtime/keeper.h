@@ -37,9 +37,9 @@ class Keeper {
 
   // Lets the monitor begin.
   Status release();
-  // Waits until the container is created; its error otherwise. `interrupt`: a descriptor that, once readable, ends the wait
-  // with EINTR; -1 for none.
-  Status wait_until_ready(int interrupt);
+  // Waits until the container is created, and returns the pid of its first process; its error otherwise. `interrupt`: a
+  // descriptor that, once readable, ends the wait with EINTR; -1 for none.
+  Result<pid_t> wait_until_ready(int interrupt);
   // The container is to outlive the command.
   Status commit();
   // Gives up: returns when the keeper and everything below it has ended.

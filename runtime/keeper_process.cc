@@ -24,6 +24,7 @@
 #include "runtime/control_client.h"
 #include "runtime/signals.h"
 #include "runtime/wait_status.h"
+#include "shim/monitor/control_protocol.h"
 
 namespace litebox::runtime {
 namespace {
@@ -97,6 +98,8 @@ class KeeperLoop {
     }
     take_status();
     kill_descendants();
+    // Nothing is left: destroy.cc looks no further.
+    (void)unlink((state_directory_ + "/" + monitor::kControlSocketName).c_str());
     // No status: the monitor was killed, and its guests with it.
     return status_.value_or(SIGKILL);
   }

@@ -32,14 +32,16 @@ struct OpenContainer {
   StateDirectory directory;
   StateRecord record;
   ContainerStatus status;
+  std::optional<ControlClient> monitor;  // where it has said the status
 };
 
 Result<OpenContainer> open_container(const std::string& root, const std::string& id, bool lock) {
   LITEBOX_ASSIGN(StateDirectory directory, StateDirectory::open(root, id));
   if (lock) LITEBOX_TRY(directory.lock(kLockPatience));
   LITEBOX_ASSIGN(StateRecord record, read_existing_record(directory));
-  const ContainerStatus status = compute_status(directory, record);
-  return OpenContainer{std::move(directory), std::move(record), status};
+  std::optional<ControlClient> monitor;
+  const ContainerStatus status = compute_status(directory, record, &monitor);
+  return OpenContainer{std::move(directory), std::move(record), status, std::move(monitor)};
 }
 
 // A pipe that holds `text`, closed for writing.
@@ -79,6 +81,12 @@ Status run_start_hook(const oci::Hook& hook, const oci::Process& base, const Sta
   const int code = exit_code_of(ended->value("exited", 0));
   if (code != 0) return Error("exit status " + std::to_string(code));
   return {};
+}
+
+// Most configurations have no hooks that are to run at the start: those need not be parsed again.
+Result<oci::Config> parse_start_hooks(const std::string& config_text) {
+  if (!names_hook(config_text, "startContainer") && !names_hook(config_text, "poststart")) return oci::Config();
+  return oci::parse_config(config_text);
 }
 
 Status run_start_hooks(const oci::Config& config, const OpenContainer& container) {
@@ -128,9 +136,11 @@ Result<std::optional<NotifySocket>> listen_for_readiness(const OpenContainer& co
   return std::move(listening).error();
 }
 
-Status execute_program(const OpenContainer& container) {
-  LITEBOX_ASSIGN(ControlClient client, ControlClient::connect(container.directory.path()));
-  auto answer = client.request({{"op", "start"}});
+Status execute_program(OpenContainer& container) {
+  if (!container.monitor) {
+    LITEBOX_ASSIGN(container.monitor, ControlClient::connect(container.directory.path()));
+  }
+  auto answer = container.monitor->request({{"op", "start"}});
   if (answer.ok()) return {};
   if (monitor_is_gone(answer.error())) return Error("the container ended before its program was executed");
   return std::move(answer).error();
@@ -185,7 +195,7 @@ Status start_container(const std::string& root, const std::string& id, Readiness
   LITEBOX_ASSIGN(OpenContainer container, open_container(root, id, true));
   LITEBOX_TRY(check_startable(container.status));
   LITEBOX_ASSIGN(const std::string config_text, container.directory.read_config());
-  LITEBOX_ASSIGN(const oci::Config config, oci::parse_config(config_text));
+  LITEBOX_ASSIGN(const oci::Config config, parse_start_hooks(config_text));
   if (Status hooks = run_start_hooks(config, container); !hooks.ok()) {
     destroy_after_failed_hook(container, config_text);
     return hooks;
@@ -254,6 +264,7 @@ Status update_container(const std::string& root, const std::string& id, const oc
   // A hierarchy that nothing was to be limited in until now.
   const CgroupDirectories plan = permitted_cgroups(plan_cgroups(mounted_cgroup_hierarchies(), record.cgroup_path, resources));
   CgroupDirectories added;
+  added.special = plan.special;
   for (size_t i = 0; i < plan.container.size(); ++i) {
     const auto& known = record.container_cgroups;
     if (std::find(known.begin(), known.end(), plan.container[i]) != known.end()) continue;
@@ -268,7 +279,7 @@ Status update_container(const std::string& root, const std::string& id, const oc
     LITEBOX_TRY(make_cgroups(added));
     for (const pid_t pid : members) (void)join_cgroups(added.container, pid);
   }
-  return apply_resources({record.container_cgroups, {}, {}}, resources);
+  return apply_resources({record.container_cgroups, {}, {}, {}}, resources);
 }
 
 }  // namespace litebox::runtime

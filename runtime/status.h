@@ -3,7 +3,10 @@
 // States: runtime-spec runtime.md "State". A keeper that is a zombie, or a monitor that is gone, means stopped.
 #pragma once
 
+#include <optional>
+
 #include "oci/state.h"
+#include "runtime/control_client.h"
 #include "runtime/state_directory.h"
 #include "runtime/state_record.h"
 
@@ -11,7 +14,9 @@ namespace litebox::runtime {
 
 using oci::ContainerStatus;
 
-ContainerStatus compute_status(const StateDirectory& directory, const StateRecord& record);
+// A connection on which the monitor was asked, and has answered, is left in `connection`.
+ContainerStatus compute_status(const StateDirectory& directory, const StateRecord& record,
+                               std::optional<ControlClient>* connection = nullptr);
 
 // What `state` and `list` print. The pid is the keeper's, the process that callers wait for; 0 when stopped.
 oci::State make_state(const StateRecord& record, ContainerStatus status);

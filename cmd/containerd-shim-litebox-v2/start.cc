@@ -55,8 +55,9 @@ void follow_score(pid_t shim) {
 
 Status join_shim_cgroup(const std::string& path, pid_t shim) {
   if (path.empty()) return {};
-  const auto plan = runtime::plan_cgroups(runtime::mounted_cgroup_hierarchies(), path.front() == '/' ? path : "/" + path, {});
-  LITEBOX_TRY(runtime::make_cgroups({plan.container, {}, plan.parents}));
+  auto plan = runtime::plan_cgroups(runtime::mounted_cgroup_hierarchies(), path.front() == '/' ? path : "/" + path, {});
+  plan.monitor.clear();
+  LITEBOX_TRY(runtime::make_cgroups(plan));
   return runtime::join_cgroups(plan.container, shim);
 }
 

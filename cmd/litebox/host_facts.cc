@@ -116,11 +116,11 @@ std::optional<double> measure_notification() {
 }
 
 bool may_make_cgroup(const std::vector<runtime::CgroupHierarchy>& hierarchies) {
-  const runtime::CgroupDirectories plan = runtime::plan_cgroups(hierarchies, "/litebox-doctor-" + std::to_string(getpid()), {});
+  runtime::CgroupDirectories plan = runtime::plan_cgroups(hierarchies, "/litebox-doctor-" + std::to_string(getpid()), {});
   if (plan.container.empty()) return false;
-  const runtime::CgroupDirectories made{plan.container, {}, plan.parents};
-  const bool ok = runtime::make_cgroups(made).ok();
-  (void)runtime::remove_cgroups(made);
+  plan.monitor.clear();
+  const bool ok = runtime::make_cgroups(plan).ok();
+  (void)runtime::remove_cgroups(plan);
   return ok;
 }
 

@@ -118,6 +118,9 @@ class Container {
     return prepare_init();
   }
 
+  // Once created.
+  pid_t init() const { return init_->process.value(); }
+
   // Serves until the end; the wait status of init.
   int run(int keeper_pidfd) {
     const int status = server_->serve(std::move(*init_), keeper_pidfd, first_pidfd_ ? first_pidfd_.get() : -1);
@@ -307,7 +310,7 @@ int run_container(ContainerSetup setup) {
     container->report_ready(created.error().message() + "\n");
     ::_exit(1);
   }
-  container->report_ready("ok\n");
+  container->report_ready(kCreated + std::to_string(container->init()) + "\n");
   container->report_exit(container->run(keeper->get()));
   ::_exit(0);
 }

@@ -11,6 +11,8 @@
 
 namespace litebox::monitor {
 
+constexpr const char* kCreated = "ok ";  // "ok <pid of init>\n"
+
 struct ContainerSetup {
   std::string id;
   oci::Config config;                // parsed and validated
@@ -19,7 +21,7 @@ struct ContainerSetup {
   Fd standard_io[3];                 // the container's 0, 1, 2
   std::vector<Fd> preserved;         // reach the program as 3, 4, ...
   Fd terminal;                       // the slave end when process.terminal, else none
-  Fd ready;                          // written once: "ok\n" when created (control.sock listens, init waits), else an error line
+  Fd ready;                          // written once: kCreated when control.sock listens and init waits, else an error line
   Fd exit_status;                    // the wait status of init, 4 bytes, once, when it has ended and no guest is left
   std::vector<std::string> cgroups;  // directories that init joins before it runs
   std::map<std::string, std::string> cgroup_of_controllers;  // the same as the container sees them: rootfs/view.h

@@ -44,7 +44,7 @@ class FakeMonitor {
     const rlimit tag{(uint64_t{0x1234} << 32U) | 1U, RLIM_INFINITY};
     (void)prlimit(init_, RLIMIT_LOCKS, &tag, nullptr);
     for (Fd& fd : setup_.standard_io) fd.reset();
-    say("ok\n");
+    say(monitor::kCreated + std::to_string(init_) + "\n");
     while (!serve(listener->get())) continue;
     int status = init_status_;
     (void)!write(setup_.exit_status.get(), &status, sizeof status);
@@ -71,23 +71,33 @@ class FakeMonitor {
       }
     }
     pollfd entry{listener, POLLIN, 0};
-    if (poll(&entry, 1, 2) != 1) return false;
-    Fd connection(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+    if (poll(&entry, 1, 2) == 1) connections_.emplace_back(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+    for (size_t i = connections_.size(); i-- > 0;) {
+      pollfd readable{connections_[i].get(), POLLIN, 0};
+      if (poll(&readable, 1, 0) == 1 && !answer(connections_[i])) {
+        connections_.erase(connections_.begin() + static_cast<std::ptrdiff_t>(i));
+      }
+    }
+    return false;
+  }
+
+  // False when the connection has ended, or is one of an executed process from now on.
+  bool answer(Fd& connection) {
     const auto message = receive_message(connection.get(), monitor::kControlMessageLimit);
-    if (!message.ok()) return false;
+    if (!message.ok() || message->text.empty()) return false;
     const auto request = nlohmann::json::parse(message->text, nullptr, false);
     const std::string operation = request.value("op", "");
-    nlohmann::json answer = {{"ok", true}};
-    if (operation == "status") answer.update({{"status", started_ ? "running" : "created"}, {"pid", init_}});
+    nlohmann::json said = {{"ok", true}};
+    if (operation == "status") said.update({{"status", started_ ? "running" : "created"}, {"pid", init_}});
     if (operation == "start") started_ = true;
-    if (operation == "members") answer["pids"] = {init_};
+    if (operation == "members") said["pids"] = {init_};
     if (operation == "kill") (void)kill(init_, request.value("signal", 0));
     if (operation == "signal") (void)kill(request.value("pid", 0), request.value("signal", 0));
     pid_t made = 0;
     if (operation == "exec") {
       const auto args = request["process"]["args"].get<std::vector<std::string>>();
       if (args.at(0) == "missing") {
-        answer = {{"ok", false}, {"error", "exec: \"missing\": executable file not found in $PATH"}};
+        said = {{"ok", false}, {"error", "exec: \"missing\": executable file not found in $PATH"}};
       } else {
         made = fork();
         if (made == 0) {
@@ -95,12 +105,12 @@ class FakeMonitor {
           (void)execl("/bin/sh", "sh", "-c", args.at(0).c_str(), nullptr);
           _exit(127);
         }
-        answer["pid"] = made;
+        said["pid"] = made;
       }
     }
-    (void)send_message(connection.get(), answer.dump());
+    (void)send_message(connection.get(), said.dump());
     if (made > 0) executed_.emplace(made, std::move(connection));
-    return false;
+    return made == 0;
   }
 
   monitor::ContainerSetup setup_;
@@ -108,6 +118,7 @@ class FakeMonitor {
   pid_t init_ = 0;
   int init_status_ = 0;
   bool started_ = false;
+  std::vector<Fd> connections_;
   std::map<pid_t, Fd> executed_;
 };
 

@@ -36,7 +36,7 @@ class KeeperTest : public testing::Test {
     auto keeper = spawn(test::fake_monitor(std::move(init)));
     EXPECT_TRUE(keeper.ok()) << keeper.error().message();
     EXPECT_TRUE(keeper->release().ok());
-    const Status ready = keeper->wait_until_ready(-1);
+    const auto ready = keeper->wait_until_ready(-1);
     EXPECT_TRUE(ready.ok()) << ready.error().message();
     (void)keeper->commit();  // fails if the container has already ended
     return std::move(keeper).value();
