@@ -28,10 +28,9 @@ constexpr std::array<DefaultDevice, 6> kDefaultDevices = {{{"/dev/null", 1, 3},
                                                            {"/dev/urandom", 1, 9},
                                                            {"/dev/tty", 5, 0}}};
 
-constexpr std::array<std::pair<const char*, const char*>, 4> kLinks = {{{"/dev/fd", "/proc/self/fd"},
-                                                                        {"/dev/stdin", "/proc/self/fd/0"},
-                                                                        {"/dev/stdout", "/proc/self/fd/1"},
-                                                                        {"/dev/stderr", "/proc/self/fd/2"}}};
+// In /dev.
+constexpr std::array<std::pair<const char*, const char*>, 4> kLinks = {
+    {{"fd", "/proc/self/fd"}, {"stdin", "/proc/self/fd/0"}, {"stdout", "/proc/self/fd/1"}, {"stderr", "/proc/self/fd/2"}}};
 
 constexpr mode_t kDefaultMode = 0666;
 
@@ -64,35 +63,35 @@ Status TreeBuilder::add_devices() {
     device.path = known.path;
     device.major = known.major;
     device.minor = known.minor;
-    Status added = add_device(device);
+    Status added = add_device(dev, device);
     if (!added.ok()) return std::move(added).error().within(known.path);
   }
   for (size_t i = 0; i < config_.linux.devices.size(); ++i) {
     const oci::Device& device = config_.linux.devices[i];
-    Status added = add_device(device);
+    const auto directory = make_place(device.path.substr(0, device.path.rfind('/')), true);
+    Status added = directory.ok() ? add_device(*directory, device) : Status(directory.error());
     if (!added.ok()) {
       return std::move(added).error().within("linux.devices[" + std::to_string(i) + "] (" + device.path + ")");
     }
   }
-  for (const auto& [path, target] : kLinks) LITEBOX_TRY(make_symlink(path, target));
-  if (resolve("/proc/kcore").ok()) LITEBOX_TRY(make_symlink("/dev/core", "/proc/kcore"));
+  for (const auto& [name, target] : kLinks) LITEBOX_TRY(make_symlink(dev, name, target));
+  if (resolve("/proc/kcore").ok()) LITEBOX_TRY(make_symlink(dev, "core", "/proc/kcore"));
 
   // Even where the image has a ptmx of its own: it would be the host's.
-  LITEBOX_ASSIGN(const Resolved ptmx, resolve("/dev/ptmx", true, false));
+  LITEBOX_ASSIGN(const Resolved ptmx, entry_of(dev, "ptmx"));
   if (ptmx.target.node && !tree_->is_mountpoint(*ptmx.target.node) && ptmx.target.mount == ptmx.parent.mount) {
     LITEBOX_TRY(ptmx.parent.node->unlink(subject_, ptmx.name));
   }
-  LITEBOX_TRY(make_symlink("/dev/ptmx", "pts/ptmx"));
+  LITEBOX_TRY(make_symlink(dev, "ptmx", "pts/ptmx"));
   Status console = add_console();
   return console.ok() ? Status() : Status(std::move(console).error().within("/dev/console"));
 }
 
-Status TreeBuilder::add_device(const oci::Device& device) {
-  const size_t slash = device.path.rfind('/');
-  LITEBOX_ASSIGN(const Location directory, make_place(device.path.substr(0, slash), true));
+Status TreeBuilder::add_device(const Location& directory, const oci::Device& device) {
   const mode_t type = type_of(device.type);
   const dev_t number = gnu_dev_makedev(static_cast<unsigned>(device.major), static_cast<unsigned>(device.minor));
-  LITEBOX_ASSIGN(Resolved place, resolve(device.path, true, false));
+  const std::string name = device.path.substr(device.path.rfind('/') + 1);
+  LITEBOX_ASSIGN(Resolved place, entry_of(directory, name));
   if (place.target.node) {
     LITEBOX_ASSIGN(const struct statx status, place.target.node->status(subject_));
     const bool same = (status.stx_mode & S_IFMT) == type &&
@@ -108,8 +107,8 @@ Status TreeBuilder::add_device(const oci::Device& device) {
     if (made.error().number() != EPERM || type == S_IFIFO) return made;
     return bind_device(place, device.path, type, number);
   }
-  LITEBOX_ASSIGN(place, resolve(device.path, true, false));
   if (device.uid.value_or(0) == 0 && device.gid.value_or(0) == 0) return {};
+  LITEBOX_ASSIGN(place, entry_of(directory, name));
   return place.target.node->change_owner(subject_, device.uid.value_or(0), device.gid.value_or(0));
 }
 

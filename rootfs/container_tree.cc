@@ -68,6 +68,13 @@ Result<Resolved> TreeBuilder::resolve(const std::string& path, bool want_parent,
   return tree_->resolve(subject_, root, root, path, options);
 }
 
+Result<Resolved> TreeBuilder::entry_of(const Location& directory, const std::string& name) const {
+  ResolveOptions options;
+  options.want_parent = true;
+  options.follow_final = false;
+  return tree_->resolve(subject_, tree_->root(), directory, name, options);
+}
+
 Result<Location> TreeBuilder::make_place(const std::string& path, bool directory) {
   size_t end = 0;
   while (true) {
@@ -91,8 +98,8 @@ Result<Location> TreeBuilder::make_place(const std::string& path, bool directory
   }
 }
 
-Status TreeBuilder::make_symlink(const std::string& path, const std::string& target) {
-  LITEBOX_ASSIGN(const Resolved place, resolve(path, true, false));
+Status TreeBuilder::make_symlink(const Location& directory, const std::string& name, const std::string& target) {
+  LITEBOX_ASSIGN(const Resolved place, entry_of(directory, name));
   if (place.target.node) return {};
   return place.parent.node->make_symlink(subject_, place.name, target);
 }

@@ -7,11 +7,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
-#include <fstream>
-#include <sstream>
+#include <string_view>
 
 #include "rootfs/host_file.h"
+#include "rootfs/proc/text.h"
 #include "rootfs/tree_path.h"
 
 namespace litebox::rootfs {
@@ -32,7 +33,7 @@ int sys_mount_setattr(int mount, unsigned flags, const MountAttributes& attribut
 }
 
 // mountinfo writes spaces, tabs, newlines and backslashes as octal (proc(5)).
-std::string unescape(const std::string& text) {
+std::string unescape(std::string_view text) {
   std::string plain;
   for (size_t i = 0; i < text.size(); ++i) {
     unsigned code = 0;
@@ -84,19 +85,47 @@ Result<HostMount> detached_tmpfs(const MountOptions& options) {
   return mount;
 }
 
+// One line of mountinfo: ID PARENT MAJOR:MINOR ROOT MOUNTPOINT OPTIONS [TAG...] - TYPE SOURCE SUPER-OPTIONS
+struct MountLine {
+  explicit MountLine(std::string_view line) : rest(line) {
+    id = proc::take_word(rest);
+    (void)proc::take_word(rest);
+    (void)proc::take_word(rest);
+    root = proc::take_word(rest);
+    mountpoint = proc::take_word(rest);
+  }
+
+  std::string_view id, root, mountpoint, rest;
+};
+
+Result<std::string> read_mountinfo() {
+  const Fd file(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC));
+  if (!file) return last_error();
+  std::string text;
+  std::array<char, 8192> buffer;
+  ssize_t length = 0;
+  while ((length = ::read(file.get(), buffer.data(), buffer.size())) > 0) {
+    text.append(buffer.data(), static_cast<size_t>(length));
+  }
+  if (length < 0) return last_error();
+  return text;
+}
+
 // Whether something is mounted below `directory`; yes where that cannot be told.
 bool has_mounts_below(const std::string& directory) {
-  const auto path = host::path(Fd(::open(directory.c_str(), O_PATH | O_CLOEXEC)).get());
-  std::ifstream mounts("/proc/self/mountinfo");
-  if (!path.ok() || !mounts) return true;
-  for (std::string line; std::getline(mounts, line);) {
-    std::istringstream fields(line);
-    std::string id, parent, device, root, mountpoint;
-    fields >> id >> parent >> device >> root >> mountpoint;
-    const auto rest = below(*path, unescape(mountpoint));
-    if (rest && !rest->empty() && *rest != "/") return true;
-  }
-  return false;
+  const Fd opened(::open(directory.c_str(), O_PATH | O_CLOEXEC));
+  const auto path = host::path(opened.get());
+  struct stat status {};
+  if (!path.ok() || ::fstat(opened.get(), &status) != 0) return true;
+  if (!S_ISDIR(status.st_mode)) return false;
+  const auto mounts = read_mountinfo();
+  if (!mounts.ok()) return true;
+  bool found = false;
+  proc::for_each_line(*mounts, [&](std::string_view line) {
+    const auto rest = below(*path, unescape(MountLine(line).mountpoint));
+    if (rest && !rest->empty() && *rest != "/") found = true;
+  });
+  return found;
 }
 
 }  // namespace
@@ -105,25 +134,21 @@ HostMountInfo host_mount_info(int fd) {
   HostMountInfo info;
   const auto file = host::identify(fd);
   const auto path = host::path(fd);
-  std::ifstream mounts("/proc/self/mountinfo");
-  if (!file.ok() || !path.ok() || !mounts) return info;
-  for (std::string line; std::getline(mounts, line);) {
-    // ID PARENT MAJOR:MINOR ROOT MOUNTPOINT OPTIONS [TAG...] - TYPE SOURCE SUPER-OPTIONS
-    std::istringstream fields(line);
-    uint64_t id = 0;
-    std::string parent, device, root, mountpoint, field;
-    fields >> id >> parent >> device >> root >> mountpoint;
-    if (id != file->mount_id) continue;
-    while (fields >> field && field != "-") {
+  const auto mounts = read_mountinfo();
+  if (!file.ok() || !path.ok() || !mounts.ok()) return info;
+  proc::for_each_line(*mounts, [&](std::string_view text) {
+    MountLine line(text);
+    if (proc::parse_number<uint64_t>(line.id) != file->mount_id) return;
+    for (std::string_view word = proc::take_word(line.rest); !word.empty() && word != "-"; word = proc::take_word(line.rest)) {
     }
-    fields >> info.type >> info.source >> info.options;
-    info.source = unescape(info.source);
-    const auto rest = below(unescape(mountpoint), *path);
-    root = unescape(root);
+    info.type = proc::take_word(line.rest);
+    info.source = unescape(proc::take_word(line.rest));
+    info.options = proc::take_word(line.rest);
+    const auto rest = below(unescape(line.mountpoint), *path);
+    const std::string root = unescape(line.root);
     info.root = rest ? (root == "/" ? "" : root) + *rest : root;
     if (info.root.empty()) info.root = "/";
-    return info;
-  }
+  });
   return info;
 }
 

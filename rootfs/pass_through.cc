@@ -28,10 +28,18 @@ Result<Fd> HostSource::open(const std::string& path, int flags) const {
   return Fd(static_cast<int>(fd));
 }
 
-Result<struct stat> HostSource::status(const std::string& path) const {
+Result<struct statx> HostSource::status(const std::string& path) const {
+  struct statx status {};
+  // A name in the directory itself needs no walk that open() would have to guard: it leads out only if something is mounted
+  // there.
+  if (!path.empty() && path.front() != '.' && path.find('/') == std::string::npos) {
+    constexpr int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
+    if (::statx(directory_.get(), path.c_str(), flags, STATX_BASIC_STATS, &status) != 0) return last_error();
+    if ((status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0) return Error(EXDEV);
+    return status;
+  }
   LITEBOX_ASSIGN(const Fd fd, open(path, O_PATH));
-  struct stat status;
-  if (::fstat(fd.get(), &status) != 0) return last_error();
+  if (::statx(fd.get(), "", AT_EMPTY_PATH, STATX_BASIC_STATS, &status) != 0) return last_error();
   return status;
 }
 
@@ -66,12 +74,12 @@ Result<Fd> PassThroughFile::open(const Subject& subject, int flags) {
 }
 
 Result<struct statx> PassThroughFile::status(const Subject& subject) {
-  LITEBOX_ASSIGN(const struct stat host, source_->status(path_));
+  LITEBOX_ASSIGN(const struct statx host, source_->status(path_));
   LITEBOX_ASSIGN(struct statx status, SyntheticNode::status(subject));
-  status.stx_size = static_cast<uint64_t>(host.st_size);
-  status.stx_ino = host.st_ino;
-  status.stx_dev_major = gnu_dev_major(host.st_dev);
-  status.stx_dev_minor = gnu_dev_minor(host.st_dev);
+  status.stx_size = host.stx_size;
+  status.stx_ino = host.stx_ino;
+  status.stx_dev_major = host.stx_dev_major;
+  status.stx_dev_minor = host.stx_dev_minor;
   return status;
 }
 
@@ -95,7 +103,7 @@ void PassThroughDirectory::add_to(SyntheticDirectory& directory, const std::stri
                                   const std::string& path) {
   const auto host = source->status(path);
   if (!host) return;
-  directory.add(name, host->st_mode,
+  directory.add(name, host->stx_mode,
                 [source, path](SyntheticAttributes attributes) { return show(std::move(attributes), source, path); });
 }
 
@@ -103,8 +111,8 @@ Result<NodePtr> PassThroughDirectory::find_dynamic(const Subject& /*subject*/, c
   const std::string path = path_below(name);
   if (!source_->shows(path)) return NodePtr();
   const auto host = source_->status(path);
-  if (!host || !(S_ISDIR(host->st_mode) || S_ISREG(host->st_mode) || S_ISLNK(host->st_mode))) return NodePtr();
-  return show(child_attributes(name, host->st_mode), source_, path);
+  if (!host || !(S_ISDIR(host->stx_mode) || S_ISREG(host->stx_mode) || S_ISLNK(host->stx_mode))) return NodePtr();
+  return show(child_attributes(name, host->stx_mode), source_, path);
 }
 
 Result<std::vector<DirectoryEntry>> PassThroughDirectory::list_dynamic(const Subject& /*subject*/) {
@@ -114,7 +122,7 @@ Result<std::vector<DirectoryEntry>> PassThroughDirectory::list_dynamic(const Sub
   for (const std::string& name : names) {
     const auto host = source_->status(path_below(name));
     if (!host || has_fixed(name)) continue;
-    entries.push_back({0, next++, static_cast<unsigned char>(IFTODT(host->st_mode)), name});
+    entries.push_back({0, next++, static_cast<unsigned char>(IFTODT(host->stx_mode)), name});
   }
   return entries;
 }

@@ -27,7 +27,7 @@ class HostSource {
   HostSource(Fd directory, Filter filter) : directory_(std::move(directory)), filter_(std::move(filter)) {}
 
   bool shows(const std::string& path) const;  // it passes the filter and exists
-  Result<struct stat> status(const std::string& path) const;
+  Result<struct statx> status(const std::string& path) const;
   Result<std::string> read_link(const std::string& path) const;
   Result<Fd> open(const std::string& path, int flags) const;  // never follows a symlink, never leaves the source
   Result<std::vector<std::string>> list(const std::string& path) const;

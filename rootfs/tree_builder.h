@@ -24,8 +24,10 @@ class TreeBuilder {
  private:
   // --- container_tree.cc
   Status make_root();
-  Status make_symlink(const std::string& path, const std::string& target);
+  Status make_symlink(const Location& directory, const std::string& name, const std::string& target);
   Result<Resolved> resolve(const std::string& path, bool want_parent = false, bool follow = true) const;
+  // The name `name` in `directory`, a link itself.
+  Result<Resolved> entry_of(const Location& directory, const std::string& name) const;
   // The place `path`, which is made with every directory above it where it is missing.
   Result<Location> make_place(const std::string& path, bool directory);
   std::string absolute(const std::string& path) const;  // from the bundle
@@ -46,7 +48,7 @@ class TreeBuilder {
   // --- container_devices.cc
   bool needs_devices() const;
   Status add_devices();
-  Status add_device(const oci::Device& device);
+  Status add_device(const Location& directory, const oci::Device& device);
   Status bind_device(const Resolved& place, const std::string& path, mode_t type, dev_t number);
   Status add_console();
 

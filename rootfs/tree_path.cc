@@ -26,21 +26,28 @@ bool same_place(const Location& one, const Location& other) {
   return one.mount == other.mount && one.node && other.node && one.node->key() == other.node->key();
 }
 
+namespace {
+
+// Nodes of one file system. The kernel is asked for their paths only if they are not the same one.
+std::optional<std::string> relative_path(const NodePtr& root, const NodePtr& node) {
+  if (root == node) return std::string();
+  const auto root_path = root->path_in_file_system();
+  const auto node_path = node->path_in_file_system();
+  if (!root_path.ok() || !node_path.ok()) return std::nullopt;
+  return below(*root_path, *node_path);
+}
+
+}  // namespace
+
 std::optional<std::string> path_below(const Location& root, const Location& location) {
   std::string path;
   Location here = location;
   while (true) {
-    const auto node_path = here.node->path_in_file_system();
-    if (!node_path.ok()) return std::nullopt;
     if (here.mount == root.mount) {
-      const auto root_path = root.node->path_in_file_system();
-      if (!root_path.ok()) return std::nullopt;
-      const auto rest = below(*root_path, *node_path);
+      const auto rest = relative_path(root.node, here.node);
       if (rest) return *rest + path;
     }
-    const auto mount_path = here.mount->root->path_in_file_system();
-    if (!mount_path.ok()) return std::nullopt;
-    const auto rest = below(*mount_path, *node_path);
+    const auto rest = relative_path(here.mount->root, here.node);
     if (!rest) return std::nullopt;
     path.insert(0, *rest);
     const auto place = here.mount->place();

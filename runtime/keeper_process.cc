@@ -48,7 +48,7 @@ bool wait_for_gate(const Fd& gate) {
   // A session of its own: whoever kills the keeper's process group (conmon does) must leave the monitor to clean up.
   (void)setsid();
   (void)prctl(PR_SET_NAME, "litebox-monitor", 0, 0, 0);
-  reset_signals();
+  unblock_signals();  // what they do is the default already, as it is in the keeper
   for (int i = 0; i < 3; ++i) {
     if (!setup.container.standard_io[i]) setup.container.standard_io[i] = Fd(fcntl(i, F_DUPFD_CLOEXEC, 3));
   }

@@ -9,6 +9,10 @@ void reset_signals() {
   struct sigaction plain {};
   plain.sa_handler = SIG_DFL;
   for (int number = 1; number <= SIGRTMAX; ++number) (void)sigaction(number, &plain, nullptr);
+  unblock_signals();
+}
+
+void unblock_signals() {
   sigset_t none;
   sigemptyset(&none);
   (void)sigprocmask(SIG_SETMASK, &none, nullptr);

@@ -12,6 +12,7 @@ namespace litebox::runtime {
 // Every signal's disposition becomes the default one and none is blocked: what a container's processes start with, whatever the
 // caller has ignored or blocked.
 void reset_signals();
+void unblock_signals();
 
 // Blocks signals from here on and reads them from a descriptor; the destructor restores the mask. A child that is forked
 // meanwhile calls reset_signals().

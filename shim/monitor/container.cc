@@ -98,6 +98,11 @@ Status may_confine_to_tree(const kernel::Mode& mode) {
   return groups == "deny" ? Status(Error(EPERM, "setgroups")) : Status();
 }
 
+Status make_directory(const std::string& path, mode_t mode) {
+  if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) return last_error("mkdir " + path);
+  return {};
+}
+
 Status link_file(const std::string& from, const std::string& to) {
   if (::link(from.c_str(), to.c_str()) != 0) return last_error("join " + from);
   return {};
@@ -111,7 +116,7 @@ class Container {
 
   Status create() {
     LITEBOX_TRY(prepare_ipc());
-    LITEBOX_TRY(prepare_directories());
+    LITEBOX_TRY(make_directory(scratch(), 0700));
     LITEBOX_TRY(enter_worlds());
     LITEBOX_TRY(build_tree());
     LITEBOX_TRY(start_confined());
@@ -151,13 +156,7 @@ class Container {
     return {};
   }
 
-  Status prepare_directories() {
-    for (const char* name : {"scratch", "empty"}) {
-      const std::string path = setup_.state_directory + "/" + name;
-      if (::mkdir(path.c_str(), name[0] == 'e' ? 0555 : 0700) != 0 && errno != EEXIST) return last_error("mkdir " + path);
-    }
-    return {};
-  }
+  std::string scratch() const { return setup_.state_directory + "/scratch"; }
 
   // A joined container's file becomes this one's too, so that others can join through it when that container has been deleted.
   Status enter_worlds() {
@@ -199,7 +198,7 @@ class Container {
     if (mode_.mapped_ids) options.ids = rootfs::maps_of(setup_.config.linux);
     world_.set_id_maps(options.ids);
     options.bundle = setup_.bundle;
-    options.scratch = setup_.state_directory + "/scratch";
+    options.scratch = scratch();
     options.may_mount = has_capability(CAP_SYS_ADMIN);
     options.view = &world_;
     options.terminal = setup_.terminal.get();
@@ -229,7 +228,10 @@ class Container {
   Status start_confined() {
     Confinement confinement;
     confinement.tree = world_.tree().native();
-    if (mode_.confined_root) confinement.empty_directory = setup_.state_directory + "/empty";
+    if (confinement.tree == nullptr && mode_.confined_root) {
+      confinement.empty_directory = setup_.state_directory + "/empty";
+      LITEBOX_TRY(make_directory(confinement.empty_directory, 0555));
+    }
     confinement.network = mode_.own_network || mode_.host_network;
     confinement.filter = filter::compile(conditions_of(world_.mode()));
     if (setup_.config.linux.seccomp) {

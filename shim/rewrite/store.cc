@@ -60,15 +60,16 @@ Status write_file(const std::string& path, std::string_view bytes, bool replace)
 
 Result<TextHash::Key> read_or_make_key(const std::string& path) {
   TextHash::Key key{};
-  const auto existing = read_file(path, sizeof key);
-  if (!existing.ok()) {
-    if (existing.error().number() != ENOENT) return existing.error();
+  auto bytes = read_file(path, sizeof key);
+  if (!bytes.ok()) {
+    if (bytes.error().number() != ENOENT) return bytes.error();
     if (::getrandom(&key, sizeof key, 0) != sizeof key) return last_error("getrandom");
     LITEBOX_TRY(write_file(path, {reinterpret_cast<const char*>(&key), sizeof key}, false));
+    bytes = read_file(path, sizeof key);  // somebody else's may have come first
+    if (!bytes.ok()) return bytes.error();
   }
-  LITEBOX_ASSIGN(const std::string bytes, read_file(path, sizeof key));  // somebody else's may have come first
-  if (bytes.size() != sizeof key) return Error(EINVAL, path);
-  bytes.copy(reinterpret_cast<char*>(&key), sizeof key);
+  if (bytes->size() != sizeof key) return Error(EINVAL, path);
+  bytes->copy(reinterpret_cast<char*>(&key), sizeof key);
   return key;
 }
 
@@ -93,9 +94,11 @@ std::optional<Store> Store::open_default() {
 }
 
 Result<Store> Store::open(const std::string& directory) {
-  LITEBOX_TRY(make_directories(directory));
   struct stat status {};
-  if (::lstat(directory.c_str(), &status) != 0) return last_error(directory);
+  if (::lstat(directory.c_str(), &status) != 0) {
+    LITEBOX_TRY(make_directories(directory));
+    if (::lstat(directory.c_str(), &status) != 0) return last_error(directory);
+  }
   if (!S_ISDIR(status.st_mode) || status.st_uid != ::geteuid() || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
     return Error(EPERM, directory);
   }
