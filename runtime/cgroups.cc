@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <optional>
 #include <set>
@@ -33,12 +34,15 @@ bool may_make(const std::string& path) {
   return writable ? *writable : path.size() > 1 && may_make(parent_of(path));
 }
 
-// Two that have the same parent.
-bool may_make_both(const std::string& one, const std::string& other) {
-  const auto first = is_writable(one);
-  const auto second = is_writable(other);
-  if (!first.value_or(true) || !second.value_or(true)) return false;
-  return (first && second) || may_make(parent_of(one));
+// Directories with the same parent.
+bool may_make_all(const std::vector<std::string>& paths) {
+  bool missing = false;
+  for (const std::string& path : paths) {
+    const auto writable = is_writable(path);
+    if (!writable.value_or(true)) return false;
+    missing = missing || !writable;
+  }
+  return !missing || may_make(parent_of(paths.front()));
 }
 
 bool wanted(const CgroupHierarchy& hierarchy, bool v1_present, const oci::Resources& resources) {
@@ -51,6 +55,19 @@ bool wanted(const CgroupHierarchy& hierarchy, bool v1_present, const oci::Resour
   }
   return true;
 }
+
+// Elsewhere the monitor stays where the command is: a directory costs more than what a hierarchy that neither limits nor counts
+// what the monitor uses, and allows it nothing, could tell of it.
+bool separates_monitor(const CgroupHierarchy& hierarchy) {
+  const auto concerns_it = [](const std::string& controller) {
+    constexpr std::array kControllers{"cpu", "cpuacct", "memory", "pids", "devices"};
+    return controller.starts_with("name=") ||
+           std::find(kControllers.begin(), kControllers.end(), controller) != kControllers.end();
+  };
+  return hierarchy.unified || std::any_of(hierarchy.controllers.begin(), hierarchy.controllers.end(), concerns_it);
+}
+
+std::string monitor_directory(const std::string& container) { return container + "-monitor"; }
 
 // A v1 cpuset is born empty, and nothing can join it; give it what its parent has.
 Status fill_cpuset(const std::string& directory) {
@@ -174,7 +191,7 @@ CgroupDirectories plan_cgroups(const std::vector<CgroupHierarchy>& hierarchies, 
   for (const CgroupHierarchy& hierarchy : hierarchies) {
     if (!wanted(hierarchy, v1_present, resources)) continue;
     plan.container.push_back(hierarchy.mount_point + path);
-    plan.monitor.push_back(hierarchy.mount_point + path + "-monitor");
+    if (separates_monitor(hierarchy)) plan.monitor.push_back(monitor_directory(plan.container.back()));
     if (hierarchy.unified || hierarchy.has("cpuset")) plan.special.push_back(hierarchy.mount_point);
     for (size_t end = path.find('/', 1); end != std::string::npos; end = path.find('/', end + 1)) {
       std::string parent = hierarchy.mount_point + path.substr(0, end);
@@ -188,12 +205,15 @@ CgroupDirectories plan_cgroups(const std::vector<CgroupHierarchy>& hierarchies, 
 CgroupDirectories permitted_cgroups(const CgroupDirectories& plan) {
   CgroupDirectories permitted;
   permitted.special = plan.special;
-  for (size_t i = 0; i < plan.container.size(); ++i) {
-    if (!may_make_both(plan.container[i], plan.monitor[i])) continue;
-    permitted.container.push_back(plan.container[i]);
-    permitted.monitor.push_back(plan.monitor[i]);
+  for (const std::string& container : plan.container) {
+    std::vector<std::string> wanted{container};
+    const auto monitor = std::find(plan.monitor.begin(), plan.monitor.end(), monitor_directory(container));
+    if (monitor != plan.monitor.end()) wanted.push_back(*monitor);
+    if (!may_make_all(wanted)) continue;
+    permitted.container.push_back(container);
+    permitted.monitor.insert(permitted.monitor.end(), wanted.begin() + 1, wanted.end());
     for (const std::string& parent : plan.parents) {
-      if (plan.container[i].starts_with(parent + "/")) permitted.parents.push_back(parent);
+      if (container.starts_with(parent + "/")) permitted.parents.push_back(parent);
     }
   }
   return permitted;

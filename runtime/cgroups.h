@@ -1,7 +1,7 @@
 // The cgroups of one container: made, limited, joined, emptied and removed.
 //
-// In each hierarchy the container has a directory for the keeper and the guests, and the monitor one beside it, so that limits,
-// the freezer, the OOM killer and statistics concern the guests only.
+// In each hierarchy the container has a directory for the keeper and the guests, and in those that limit or count what it uses
+// the monitor has one beside it, so that limits, the freezer, the OOM killer and statistics concern the guests only.
 #pragma once
 
 #include <sys/types.h>

@@ -55,24 +55,25 @@ Result<Level> open_level(int parent, const std::string& name) {
   return level;
 }
 
-// The next name of a directory, empty at the end.
-std::string next_name(Level& level) {
-  while (true) {
-    const dirent* entry = readdir(level.stream.get());
-    if (entry == nullptr) {
-      if (!std::exchange(level.changed, false)) return {};
-      rewinddir(level.stream.get());
-      continue;
-    }
-    std::string name = entry->d_name;
-    if (name != "." && name != "..") return name;
+struct Entry {
+  std::string name;
+  unsigned char type = DT_UNKNOWN;
+};
+
+// The next entry of a directory, without a name at the end.
+Entry next_entry(Level& level) {
+  while (const dirent* entry = readdir(level.stream.get())) {
+    Entry found{entry->d_name, entry->d_type};
+    if (found.name != "." && found.name != "..") return found;
   }
+  return {};
 }
 
-// True when `name` is gone, false when it is a directory.
-Result<bool> unlink_file(int directory, const std::string& name) {
-  if (unlinkat(directory, name.c_str(), 0) == 0 || errno == ENOENT) return true;
-  if (errno == EISDIR || errno == EPERM) return false;
+// True when the entry is gone, false when it is a directory that has to be emptied.
+Result<bool> remove_entry(int directory, const std::string& name, unsigned char type) {
+  const bool is_directory = type == DT_DIR;
+  if (unlinkat(directory, name.c_str(), is_directory ? AT_REMOVEDIR : 0) == 0 || errno == ENOENT) return true;
+  if (is_directory || errno == EISDIR || errno == EPERM) return false;
   return last_error("remove " + name);
 }
 
@@ -129,25 +130,30 @@ Status write_control_file(const std::string& path, std::string_view text) {
 // up to the first level instead of being descended into: descriptors stay few.
 Status remove_tree(int directory, const std::string& name) {
   constexpr size_t levels_limit = 32;
-  LITEBOX_ASSIGN(const bool was_file, unlink_file(directory, name));
-  if (was_file) return {};
+  LITEBOX_ASSIGN(const bool is_gone, remove_entry(directory, name, DT_UNKNOWN));
+  if (is_gone) return {};
   std::vector<Level> levels;
   LITEBOX_ASSIGN(Level first, open_level(directory, name));
   levels.push_back(std::move(first));
   size_t moved = 0;
   while (!levels.empty()) {
     Level& level = levels.back();
-    const std::string child = next_name(level);
+    const Entry entry = next_entry(level);
+    const std::string& child = entry.name;
     if (child.empty()) {
-      const std::string emptied = level.name;
+      const int parent = levels.size() == 1 ? directory : levels[levels.size() - 2].descriptor();
+      const bool removed = unlinkat(parent, level.name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT;
+      if (!removed && (errno == ENOTEMPTY || errno == EEXIST) && std::exchange(level.changed, false)) {
+        rewinddir(level.stream.get());
+        continue;
+      }
+      if (!removed) return last_error("rmdir " + level.name);
       levels.pop_back();
-      const int parent = levels.empty() ? directory : levels.back().descriptor();
-      if (unlinkat(parent, emptied.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT) return last_error("rmdir " + emptied);
       continue;
     }
     level.changed = true;
-    LITEBOX_ASSIGN(const bool child_was_file, unlink_file(level.descriptor(), child));
-    if (child_was_file) continue;
+    LITEBOX_ASSIGN(const bool child_is_gone, remove_entry(level.descriptor(), child, entry.type));
+    if (child_is_gone) continue;
     if (levels.size() >= levels_limit) {
       const std::string target = ".removed." + std::to_string(getpid()) + "." + std::to_string(moved++);
       if (renameat(level.descriptor(), child.c_str(), levels.front().descriptor(), target.c_str()) == 0) {

@@ -4,21 +4,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 
 #include "base/fd.h"
+#include "runtime/files.h"
 
 namespace litebox::runtime {
 namespace {
 
 bool in_user_namespace() {
-  std::ifstream map("/proc/self/uid_map");
+  const auto map = read_file(AT_FDCWD, "/proc/self/uid_map");
   unsigned long inside = 0;
   unsigned long outside = 0;
   unsigned long size = 0;
-  if (!(map >> inside >> outside >> size)) return false;
+  if (!map.ok() || std::sscanf(map->c_str(), "%lu %lu %lu", &inside, &outside, &size) != 3) return false;
   return inside != 0 || outside != 0 || size != 4294967295UL;
 }
 
@@ -62,8 +63,12 @@ Result<RootDirectory> choose_root(const std::optional<std::string>& given, Rootl
 }
 
 Status make_root(const RootDirectory& root) {
-  LITEBOX_TRY(make_directories(root.path));
-  const Fd directory(open(root.path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC | (root.shared_parent ? O_NOFOLLOW : 0)));
+  const int flags = O_PATH | O_DIRECTORY | O_CLOEXEC | (root.shared_parent ? O_NOFOLLOW : 0);
+  Fd directory(open(root.path.c_str(), flags));
+  if (!directory && errno == ENOENT) {
+    LITEBOX_TRY(make_directories(root.path));
+    directory.reset(open(root.path.c_str(), flags));
+  }
   if (!directory) return last_error("open root directory " + root.path);
   if (root.chosen_by_user) return {};
   struct stat status {};
