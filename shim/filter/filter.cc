@@ -57,17 +57,18 @@ class Compiler {
 
  private:
   std::vector<Segment> segments_of_table() const {
-    std::map<uint32_t, Segment> by_number;
+    std::vector<Segment> calls;
+    calls.reserve(table::entries().size() + table::hypercalls().size());
     for (const Entry& entry : table::entries()) {
       const auto number = static_cast<uint32_t>(entry.number);
       const Decision decision = entry.route(conditions_);
       const bool by_argument = decision.route == Route::argument;
-      by_number[number] = {number, by_argument ? 0 : action_of(decision), by_argument ? &entry : nullptr};
+      calls.push_back({number, by_argument ? 0 : action_of(decision), by_argument ? &entry : nullptr});
     }
     for (const table::Hypercall& hypercall : table::hypercalls()) {
-      const auto number = static_cast<uint32_t>(hypercall.number);
-      by_number[number] = {number, SECCOMP_RET_USER_NOTIF, nullptr};
+      calls.push_back({static_cast<uint32_t>(hypercall.number), SECCOMP_RET_USER_NOTIF, nullptr});
     }
+    std::sort(calls.begin(), calls.end(), [](const Segment& one, const Segment& other) { return one.first < other.first; });
 
     std::vector<Segment> segments;
     const auto add = [&](const Segment& segment) {
@@ -76,10 +77,10 @@ class Compiler {
       if (!same) segments.push_back(segment);
     };
     uint32_t next = 0;
-    for (const auto& [number, segment] : by_number) {
-      if (number != next) add({next, kUnknown, nullptr});
-      add(segment);
-      next = number + 1;
+    for (const Segment& call : calls) {
+      if (call.first != next) add({next, kUnknown, nullptr});
+      add(call);
+      next = call.first + 1;
     }
     add({next, kUnknown, nullptr});
     return segments;
