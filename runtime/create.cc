@@ -243,7 +243,6 @@ class Creation {
     if (request_.pid_file) LITEBOX_TRY(write_pid_file(*request_.pid_file, record_.keeper.pid));
     LITEBOX_TRY(check_interrupt());
     LITEBOX_TRY(keeper_->commit());
-    directory_.unlock();
     finished_ = true;
     return {};
   }

@@ -31,14 +31,14 @@ struct CreateRequest {
 };
 
 struct CreatedContainer {
-  StateDirectory directory;
+  StateDirectory directory;  // locked
   StateRecord record;
   oci::Config config;
   std::optional<Console> console;  // of a foreground run with a terminal
 };
 
-// Returns when the container is created and its keeper waits for nobody. On an error nothing is left. SIGHUP, SIGINT, SIGQUIT
-// and SIGTERM are errors too while it lasts (EINTR).
+// Returns when the container is created and its keeper waits for nobody; other commands may change it when its directory is
+// unlocked. On an error nothing is left. SIGHUP, SIGINT, SIGQUIT and SIGTERM are errors too while it lasts (EINTR).
 Result<CreatedContainer> create_container(const std::string& root, CreateRequest request, const MonitorMain& monitor_main);
 
 }  // namespace litebox::runtime

@@ -26,19 +26,24 @@ constexpr size_t kMessageLimit = 64U << 10U;
 
 Result<Keeper> Keeper::spawn(KeeperSetup& setup, const MonitorMain& monitor_main) {
   std::array<int, 2> channel{};
+  std::array<int, 2> gate{};
   std::array<int, 2> ready{};
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel.data()) != 0) return last_error("socketpair");
   Keeper handle;
   handle.channel_ = Fd(channel[0]);
   Fd theirs(channel[1]);
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, gate.data()) != 0) return last_error("socketpair");
+  handle.gate_ = Fd(gate[0]);
+  Fd their_gate(gate[1]);
   if (pipe2(ready.data(), O_CLOEXEC) != 0) return last_error("pipe");
   handle.ready_ = Fd(ready[0]);
   Fd ready_writer(ready[1]);
 
   const pid_t pid = fork();
   if (pid < 0) return last_error("fork the keeper");
-  if (pid == 0) run_keeper(setup, monitor_main, std::move(theirs), std::move(ready_writer));
+  if (pid == 0) run_keeper(setup, monitor_main, {std::move(theirs), std::move(their_gate), std::move(ready_writer)});
   theirs.reset();
+  their_gate.reset();
   ready_writer.reset();
   LITEBOX_ASSIGN(handle.keeper_, identify(pid));
   auto message = receive_message(handle.channel_.get(), kMessageLimit);
@@ -57,7 +62,10 @@ Result<Keeper> Keeper::spawn(KeeperSetup& setup, const MonitorMain& monitor_main
   return handle;
 }
 
-Status Keeper::release() { return send_message(channel_.get(), keeper_channel::kRelease); }
+Status Keeper::release() {
+  const Fd gate = std::move(gate_);
+  return send_message(gate.get(), "x");
+}
 
 Status Keeper::commit() {
   ready_.reset();
@@ -86,6 +94,7 @@ Result<pid_t> Keeper::wait_until_ready(int interrupt) {
 }
 
 void Keeper::abandon() {
+  gate_.reset();
   channel_.reset();
   int status = 0;
   while (waitpid(keeper_.pid, &status, 0) < 0 && errno == EINTR) continue;

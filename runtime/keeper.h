@@ -51,6 +51,7 @@ class Keeper {
   ProcessIdentity keeper_;
   ProcessIdentity monitor_;
   Fd channel_;
+  Fd gate_;  // a byte on it lets the monitor begin, its end ends it
   Fd ready_;
 };
 

@@ -34,7 +34,7 @@ constexpr int kMonitorEndPatience = 10000;  // milliseconds from init's end to t
 
 // --- the monitor's side
 
-// Waits for the byte that lets the monitor begin; false when the keeper has ended instead.
+// Waits for the byte that lets the monitor begin; false when the command has ended instead.
 bool wait_for_gate(const Fd& gate) {
   char byte = 0;
   ssize_t length = 0;
@@ -77,10 +77,9 @@ bool wait_for_gate(const Fd& gate) {
 
 class KeeperLoop {
  public:
-  KeeperLoop(std::string state_directory, Fd channel, Fd gate, Fd exit_status, pid_t monitor, SignalDescriptor& signals)
+  KeeperLoop(std::string state_directory, Fd channel, Fd exit_status, pid_t monitor, SignalDescriptor& signals)
       : state_directory_(std::move(state_directory)),
         channel_(std::move(channel)),
-        gate_(std::move(gate)),
         exit_status_(std::move(exit_status)),
         monitor_(monitor),
         signals_(signals) {}
@@ -131,11 +130,6 @@ class KeeperLoop {
   void take_message() {
     auto message = receive_message(channel_.get(), kMessageLimit);
     const std::string text = message.ok() ? message->text : "";
-    if (text == keeper_channel::kRelease) {
-      (void)!write(gate_.get(), "x", 1);
-      gate_.reset();
-      return;
-    }
     // Anything but a commitment is the end of the command that wanted the container.
     channel_.reset();
     if (text == keeper_channel::kCommit) return release_program_pages();  // nothing happens from here to the end
@@ -154,7 +148,6 @@ class KeeperLoop {
 
   std::string state_directory_;
   Fd channel_;
-  Fd gate_;
   Fd exit_status_;
   pid_t monitor_;
   SignalDescriptor& signals_;
@@ -202,7 +195,8 @@ void kill_descendants() {
   }
 }
 
-void run_keeper(KeeperSetup& setup, const MonitorMain& monitor_main, Fd channel, Fd ready) {
+void run_keeper(KeeperSetup& setup, const MonitorMain& monitor_main, KeeperDescriptors descriptors) {
+  Fd channel = std::move(descriptors.channel);
   (void)setsid();
   (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   (void)prctl(PR_SET_NAME, "litebox-keeper", 0, 0, 0);
@@ -216,27 +210,25 @@ void run_keeper(KeeperSetup& setup, const MonitorMain& monitor_main, Fd channel,
   const Status applied = apply_network_settings(setup.network, setup.network_settings);
   if (!applied.ok()) give_up(applied.error().message());
 
-  std::array<int, 2> gate{};
   std::array<int, 2> exit_status{};
-  if (pipe2(gate.data(), O_CLOEXEC) != 0 || pipe2(exit_status.data(), O_CLOEXEC) != 0) give_up(last_error("pipe").message());
+  if (pipe2(exit_status.data(), O_CLOEXEC) != 0) give_up(last_error("pipe").message());
   (void)fcntl(exit_status[0], F_SETFL, O_NONBLOCK);
   const pid_t keeper = getpid();
   const pid_t monitor = fork();
   if (monitor < 0) give_up(last_error("fork the monitor").message());
   if (monitor == 0) {
-    (void)close(gate[1]);
     (void)close(exit_status[0]);
     channel.reset();
-    setup.container.ready = std::move(ready);
+    setup.container.ready = std::move(descriptors.ready);
     setup.container.exit_status = Fd(exit_status[1]);
-    run_monitor(setup, monitor_main, Fd(gate[0]), keeper);
+    run_monitor(setup, monitor_main, std::move(descriptors.gate), keeper);
   }
   release_standard_io();
   // Without the monitor, for which a limit on processes might leave no room.
   if (const Status entered = enter_cgroups(setup.container.cgroups); !entered.ok()) give_up(entered.error().message());
-  close_all_but({signals.descriptor(), channel.get(), gate[1], exit_status[0]});
+  close_all_but({signals.descriptor(), channel.get(), exit_status[0]});
   (void)send_message(channel.get(), keeper_channel::kMonitor + std::to_string(monitor));
-  KeeperLoop loop(setup.container.state_directory, std::move(channel), Fd(gate[1]), Fd(exit_status[0]), monitor, signals);
+  KeeperLoop loop(setup.container.state_directory, std::move(channel), Fd(exit_status[0]), monitor, signals);
   end_with(loop.run());
 }
 

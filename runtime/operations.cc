@@ -189,11 +189,7 @@ void destroy_after_failed_hook(OpenContainer& container, const std::string& conf
   if (remove_container(container.directory, container.record).ok()) run_poststop_hooks(config_text, container.record);
 }
 
-}  // namespace
-
-Status start_container(const std::string& root, const std::string& id, Readiness readiness) {
-  LITEBOX_ASSIGN(OpenContainer container, open_container(root, id, true));
-  LITEBOX_TRY(check_startable(container.status));
+Status start(OpenContainer container, Readiness readiness) {
   LITEBOX_ASSIGN(const std::string config_text, container.directory.read_config());
   LITEBOX_ASSIGN(const oci::Config config, parse_start_hooks(config_text));
   if (Status hooks = run_start_hooks(config, container); !hooks.ok()) {
@@ -210,6 +206,19 @@ Status start_container(const std::string& root, const std::string& id, Readiness
   container.directory.unlock();  // the container may be long in coming up, and others want to look at it
   const ProcessIdentity& process = container.record.keeper;
   return readiness == Readiness::awaited ? notify->forward_until_ready(process) : forward_aside(*notify, process);
+}
+
+}  // namespace
+
+Status start_container(const std::string& root, const std::string& id, Readiness readiness) {
+  LITEBOX_ASSIGN(OpenContainer container, open_container(root, id, true));
+  LITEBOX_TRY(check_startable(container.status));
+  return start(std::move(container), readiness);
+}
+
+Status start_container(CreatedContainer container, Readiness readiness) {
+  return start({std::move(container.directory), std::move(container.record), ContainerStatus::created, std::nullopt},
+               readiness);
 }
 
 Status kill_container(const std::string& root, const std::string& id, int signal, bool all) {

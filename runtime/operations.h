@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "oci/resources.h"
+#include "runtime/create.h"
 #include "runtime/state_directory.h"
 
 namespace litebox::runtime {
@@ -21,6 +22,8 @@ enum class Readiness {
 // Executes the program of a created container, with the hooks startContainer before it and poststart after it. Returns once the
 // program has been executed, or is ready. A hook that fails destroys the container.
 Status start_container(const std::string& root, const std::string& id, Readiness readiness = Readiness::awaited);
+// The same for one that this command has just created, and still has locked.
+Status start_container(CreatedContainer container, Readiness readiness);
 
 // `all`: every process, not init only. "container not running" when it has stopped, unless `all`, which then kills what is
 // left.

@@ -11,11 +11,11 @@
 
 namespace litebox::runtime {
 
-Result<int> run_in_foreground(const std::string& root, CreatedContainer& container) {
+Result<int> run_in_foreground(CreatedContainer container) {
   const pid_t keeper =
       container.record.keeper.pid;  // this process's own child, so the number is nobody else's until waited for
   Foreground foreground(container.console ? std::optional(std::move(container.console->master)) : std::nullopt);
-  LITEBOX_TRY(start_container(root, container.record.id, Readiness::forwarded_aside));
+  LITEBOX_TRY(start_container(std::move(container), Readiness::forwarded_aside));
   const auto ended = [keeper](bool /*readable*/) -> std::optional<int> {
     int status = 0;
     if (waitpid(keeper, &status, WNOHANG) != keeper) return std::nullopt;

@@ -26,12 +26,12 @@ Result<int> run(Globals& globals, const std::vector<std::string>& arguments) {
   LITEBOX_ASSIGN(runtime::CreatedContainer container,
                  runtime::create_container(globals.root.path, std::move(request), monitor::run_container));
   if (detach) {
-    const Status started = runtime::start_container(globals.root.path, id);
+    const Status started = runtime::start_container(std::move(container), runtime::Readiness::awaited);
     if (started.ok()) return 0;
     (void)runtime::delete_container(globals.root.path, id, true);
     return started.error();
   }
-  const auto code = runtime::run_in_foreground(globals.root.path, container);
+  const auto code = runtime::run_in_foreground(std::move(container));
   if (!code.ok() || !options->has("keep")) {
     const Status deleted = runtime::delete_container(globals.root.path, id, true);
     if (!deleted.ok()) log::warning(deleted.error().message());

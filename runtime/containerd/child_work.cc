@@ -82,6 +82,7 @@ Result<Outcome> create(const CreateWork& work) {
   request.detached = !work.paths.terminal;  // the terminal's master is the shim's
   LITEBOX_ASSIGN(runtime::CreatedContainer created,
                  runtime::create_container(work.root, std::move(request), work.monitor_main));
+  created.directory.unlock();
   if (work.paths.terminal && !created.console) {
     (void)runtime::delete_container(work.root, work.id, true);
     return Error("a terminal is asked for, but not by config.json");

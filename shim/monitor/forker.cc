@@ -159,7 +159,7 @@ Result<Fd> Forker::start(Confinement confinement, std::function<Status()> prepar
 Result<Spawned> Forker::spawn(const SpawnRequest& request) {
   std::unique_lock<std::mutex> lock(mutex_);
   request_ = &request;
-  changed_.notify_all();
+  wake_other(lock);
   changed_.wait(lock, [this] { return spawned_.has_value(); });
   Result<Spawned> spawned = std::move(*spawned_);
   spawned_.reset();
@@ -170,13 +170,19 @@ void Forker::run(const Confinement& confinement, const std::function<Status()>& 
   std::unique_lock<std::mutex> lock(mutex_);
   Status prepared = prepare();
   listener_ = prepared.ok() ? confine_this_thread(confinement) : Result<Fd>(std::move(prepared).error());
-  changed_.notify_all();
   while (true) {
+    wake_other(lock);
     changed_.wait(lock, [this] { return request_ != nullptr; });
     spawned_ = fork_child(*request_);
     request_ = nullptr;
-    changed_.notify_all();
   }
+}
+
+// Not while the lock is held, which would only send it to sleep again.
+void Forker::wake_other(std::unique_lock<std::mutex>& lock) {
+  lock.unlock();
+  changed_.notify_all();
+  lock.lock();
 }
 
 }  // namespace litebox::monitor

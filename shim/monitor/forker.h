@@ -48,6 +48,7 @@ class Forker {
 
  private:
   void run(const Confinement& confinement, const std::function<Status()>& prepare);
+  void wake_other(std::unique_lock<std::mutex>& lock);
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -60,7 +60,9 @@ class CreateTest : public testing::Test {
     request.id = "one";
     request.bundle = bundle_.path();
     request.cgroups_disabled = true;
-    return create_container(root_.path(), std::move(request), monitor);
+    auto created = create_container(root_.path(), std::move(request), monitor);
+    if (created.ok()) created->directory.unlock();
+    return created;
   }
 
   std::string status() {
