@@ -10,6 +10,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "shim/kernel/native_paths.h"
 #include "shim/syscalls/control_messages.h"
 #include "shim/syscalls/internet_address.h"
 #include "shim/table/handlers.h"
@@ -122,6 +123,13 @@ bool goes_through_monitor(const Call& call, const msghdr& header) {
          (call.world.mode().speaks_for_guests && header.msg_controllen > 0 && has_credentials(call, header));
 }
 
+// The kernel would tell a receiver of AF_UNIX another id of init's than it has inside.
+bool has_its_own_id(const Call& call) {
+  if (call.process != call.world.init()) return true;
+  const auto socket = call.file(call.integer(0));
+  return socket.ok() && domain_of(socket->get()) != AF_UNIX;
+}
+
 Status check_socket(int descriptor) {
   const int domain = domain_of(descriptor);
   return domain < 0 ? Status(Error(-domain)) : Status();
@@ -152,7 +160,8 @@ Reply send_in_guest(const Call& call, const msghdr& header) {
 
 bool may_send_natively(const Call& call) {
   const kernel::Mode& mode = call.world.mode();
-  return mode.confined_root && !mode.confined_tree && mode.signal_scope && (mode.own_network || mode.host_network);
+  const bool reaches_no_other_names = mode.confined_tree ? kernel::uses_native_paths(*call.state) : mode.confined_root;
+  return reaches_no_other_names && mode.signal_scope && (mode.own_network || mode.host_network);
 }
 
 Result<Message> read_message(const Call& call, const msghdr& header) {
@@ -226,7 +235,9 @@ Reply sys_sendto(Call& call) {
 Reply sys_sendmsg(Call& call) {
   if ((call.flags(2) & kCompatibleControl) != 0) return Reply::error(EINVAL);
   const auto header = call.memory.read_value<msghdr>(call.address(1));
-  if (header.ok() && may_send_natively(call) && !goes_through_monitor(call, *header)) return Reply::proceed();
+  if (header.ok() && may_send_natively(call) && !goes_through_monitor(call, *header) && has_its_own_id(call)) {
+    return Reply::proceed();
+  }
   LITEBOX_OR_REPLY(const Fd socket, call.file(call.integer(0)));
   LITEBOX_CHECK_REPLY(check_socket(socket.get()));
   if (!header.ok()) return Reply::error(header.error());
@@ -242,7 +253,7 @@ Reply sys_sendmmsg(Call& call) {
   const Status read = call.memory.read(call.address(1), headers.data(), headers.size() * sizeof(mmsghdr));
   const bool named = std::any_of(headers.begin(), headers.end(),
                                  [&call](const mmsghdr& entry) { return goes_through_monitor(call, entry.msg_hdr); });
-  if (read.ok() && may_send_natively(call) && !named) return Reply::proceed();
+  if (read.ok() && may_send_natively(call) && !named && has_its_own_id(call)) return Reply::proceed();
   LITEBOX_OR_REPLY(const Fd socket, call.file(call.integer(0)));
   LITEBOX_CHECK_REPLY(check_socket(socket.get()));
   if (!read.ok()) return Reply::error(read.error());

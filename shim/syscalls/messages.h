@@ -21,8 +21,9 @@ struct Message {
   bool tells_sender = false;  // SCM_CREDENTIALS is among the control messages
 };
 
-// Whether sendmsg(2) may go on natively whatever its memory says by then: a path finds nothing in the empty root, Landlock
-// stops abstract names outside, and the network is the container's.
+// Whether sendmsg(2) may go on natively whatever its memory says by then: a path finds nothing in the empty root, or in the
+// container's own tree what the caller may reach there, Landlock stops abstract names outside, and the network is the
+// container's.
 bool may_send_natively(const Call& call);
 
 // Copies the message of a header: EFAULT, EMSGSIZE, EINVAL, EBADF for a descriptor that is not there, EPERM for credentials

@@ -28,12 +28,20 @@ bool is_own_peer(const kernel::Loopback& loopback, const sockaddr_storage& peer,
 }
 
 // The peer's address is what accept(2) itself tells: a connection that was reset while it waited still has one.
+// An internet address that needs no translation is the kernel's to tell, and to wait for. Of another socket that has come to be
+// behind the descriptor meanwhile it tells what recvfrom(2) tells of any.
+bool accepts_natively(const Call& call, int domain) {
+  return (domain == AF_INET || domain == AF_INET6) && loopback_of(call, domain) == nullptr;
+}
+
 Reply accept_from(const Call& call, int flags) {
   LITEBOX_OR_REPLY(const Fd listener, call.file(call.integer(0)));
+  const int domain = domain_of(listener.get());
+  if (accepts_natively(call, domain)) return Reply::proceed();
   sockaddr_storage peer = {};
   socklen_t length = sizeof peer;
   if ((flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) != 0) return Reply::error(EINVAL);
-  const kernel::Loopback* const loopback = loopback_of(call, domain_of(listener.get()));
+  const kernel::Loopback* const loopback = loopback_of(call, domain);
   LITEBOX_OR_REPLY(const int64_t accepted, wait_for(call, [&]() -> int64_t {
                      while (true) {
                        length = sizeof peer;
