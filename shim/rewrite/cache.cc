@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "shim/rewrite/gap.h"
 #include "shim/rewrite/scanner_process.h"
 #include "shim/rewrite/text_hash.h"
 #include "shim/rewrite/trampoline.h"
@@ -51,6 +52,7 @@ bool may_have_sites(std::span<const uint8_t> bytes, const Wanted& wanted) {
       const uint8_t* const mov = at - gap - kMovSize;
       if (mov[0] == kMovEax && mov[3] == 0 && mov[4] == 0 && has_trampoline(mov[1] | uint32_t{mov[2]} << 8U, wanted))
         return true;
+      if (can_be_moved({mov, at}, Number::any)) return true;
     }
     ++at;
   }

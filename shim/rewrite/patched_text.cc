@@ -66,7 +66,9 @@ std::vector<abi::RewrittenText::Run> runs_of(std::span<const Site> sites) {
 
 Status check(std::span<const Site> sites, const TextSegment& text) {
   uint64_t end = text.file_offset;
+  size_t of_any_number = 0;
   for (const Site& site : sites) {
+    if (site.number == kAnyNumber && ++of_any_number > kMostOfAnyNumber) return Error(EINVAL);
     if (site.offset < end || site.offset + size_of(site) > text.file_offset + text.size) return Error(EINVAL);
     end = site.offset + size_of(site);
   }
@@ -77,6 +79,16 @@ Status write_all(int fd, std::span<const uint8_t> bytes, uint64_t offset) {
   const ssize_t written = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
   if (written < 0) return last_error();
   return written == static_cast<ssize_t>(bytes.size()) ? Status() : Error(ENOSPC);
+}
+
+// Whether these bytes are such a site.
+bool is_site(std::span<const uint8_t> bytes, const Site& site) {
+  const size_t before = bytes.size() - kSyscall.size();
+  if (!std::equal(kSyscall.begin(), kSyscall.end(), bytes.begin() + static_cast<ptrdiff_t>(before))) return false;
+  if (site.number == kAnyNumber) return can_be_moved(bytes.first(before), Number::any);
+  const auto mov = mov_of(site.number);
+  return std::equal(mov.begin(), mov.end(), bytes.begin()) &&
+         can_be_moved(bytes.first(before).subspan(kMovSize), Number::fixed);
 }
 
 // Makes the trampolines and the jumps to them. What a site is must be there in full; the last bytes of one that reaches into
@@ -94,14 +106,11 @@ Status rewrite(int fd, const TextSegment& text, std::span<const Site> sites, con
         ::pread(fd, found.data() + inside, rest, static_cast<off_t>(site.offset + inside)) != static_cast<ssize_t>(rest)) {
       return Error(EINVAL);
     }
-    const std::span<const uint8_t> between(found.data() + kMovSize, site.gap);
-    const auto mov = mov_of(site.number);
-    if (!std::equal(mov.begin(), mov.end(), found.begin()) || !can_be_moved(between) ||
-        !std::equal(kSyscall.begin(), kSyscall.end(), found.end() - kSyscall.size())) {
-      return Error(EINVAL);
-    }
+    if (!is_site(found, site)) return Error(EINVAL);
+    const size_t before = found.size() - kSyscall.size();
+    const auto moved = std::span<const uint8_t>(found).first(before).last(moved_size(site));
     const uint64_t address = site.offset - text.file_offset + text.address;
-    const SitePlace place{address, site.number, between, {text.lowest, text.highest}};
+    const SitePlace place{address, site.number, moved, {text.lowest, text.highest}};
     const uint64_t trampoline = append_trampoline(code, trampolines_address, place, wanted);
     const auto jump = jump_to(address, trampoline);
     std::copy(jump.begin(), jump.end(), pages.begin() + static_cast<ptrdiff_t>(at));
@@ -129,9 +138,10 @@ Result<PatchedText> patch(int fd, const TextSegment& text, std::span<const Site>
 
   // How large the trampolines become does not depend on where they lie.
   std::vector<uint8_t> code;
-  const std::array<uint8_t, kLongestGap> gap{};
+  const std::array<uint8_t, kMovSize + kLongestGap> moved{};
   for (const Site& site : sites) {
-    append_trampoline(code, 0, {0, site.number, std::span(gap).first(std::min<size_t>(site.gap, gap.size())), {0, 0}}, wanted);
+    append_trampoline(code, 0, {0, site.number, std::span(moved).first(std::min(moved_size(site), moved.size())), {0, 0}},
+                      wanted);
   }
   const uint64_t trampolines_size = page_ceiling(code.size());
   code.clear();

@@ -23,8 +23,8 @@ struct PatchedText {
 };
 
 // Rewrites `sites` (ascending) of the file open at `fd`, whose text is `text`. Only what looks like a site is one: EINVAL when
-// the bytes of one are not there, or when two overlap. ENOSPC: there are none, or no room for trampolines below the image.
-// `name`: of the memfd, see name_of().
+// the bytes of one are not there, when two overlap, or when more than kMostOfAnyNumber are of any number. ENOSPC: there are
+// none, or no room for trampolines below the image. `name`: of the memfd, see name_of().
 Result<PatchedText> patch(int fd, const TextSegment& text, std::span<const Site> sites, const Wanted& wanted,
                           const std::string& name);
 

@@ -31,6 +31,7 @@ struct MarkedCall {
   bool directory;  // the register has the directory descriptor, and only AT_FDCWD is for the kernel
   std::optional<Answer> answer;
   std::array<uint8_t, 2> ask = {EACCES, EPERM};  // the errors upon which the monitor is asked
+  bool wide = false;                             // AT_FDCWD with its sign in the register's upper half
 };
 
 std::optional<MarkedCall> marked_call(uint32_t number) {
@@ -71,10 +72,15 @@ void put_test(Code& code, const MarkedCall& call) {
   code.put({0x89, 0xc9});        // mov %ecx,%ecx
 }
 
-void put_mark(Code& code, Marked where) {
+void put_mark(Code& code, const MarkedCall& call) {
+  if (call.wide) {
+    code.put({0x48, 0xbf});  // movabs $kMarkedWorkingDirectory,%rdi
+    code.put64(abi::kMarkedWorkingDirectory);
+    return;
+  }
   code.put({0x49, 0xbb});  // movabs $kMark,%r11
   code.put64(abi::kMark);
-  switch (where) {
+  switch (call.where) {
     case Marked::rdi:
       code.put({0x4a, 0x8d, 0x3c, 0x1f});  // lea (%rdi,%r11),%rdi
       break;
@@ -87,9 +93,13 @@ void put_mark(Code& code, Marked where) {
   }
 }
 
-void put_unmark(Code& code, Marked where) {
+void put_unmark(Code& code, const MarkedCall& call) {
+  if (call.wide) {
+    code.put({0x48, 0x63, 0xff});  // movslq %edi,%rdi
+    return;
+  }
   constexpr std::array<uint8_t, 3> kMove = {0xff, 0xf6, 0xd2};  // mov %edi,%edi and so on: the upper half becomes zero
-  code.put({0x89, kMove.at(static_cast<size_t>(where))});
+  code.put({0x89, kMove.at(static_cast<size_t>(call.where))});
 }
 
 // To `target` where the answer is one of the file that stands for what only the monitor knows: it has no permissions at all.
@@ -114,7 +124,7 @@ void put_if_nothing_permitted(Code& code, const Answer& answer, uint64_t target)
 
 // fstat(fd, buffer) for newfstatat(fd, "", buffer, AT_EMPTY_PATH), as C libraries say it: where the path is the image's own, so
 // that looking at it harms nobody. The registers are the same but for two that change places. What has no link is perhaps only
-// a thing that the guest holds for a file of litebox's own.
+// a thing that the guest holds for a file of litebox's own. A negative descriptor may be AT_FDCWD.
 void put_descriptor_status(Code& code, const ImageRange& image, uint64_t site_syscall) {
   const uint64_t done = site_syscall + kSyscall.size();
   code.put({0x49, 0x8d, 0x8a});  // lea -AT_EMPTY_PATH(%r10),%rcx
@@ -122,6 +132,10 @@ void put_descriptor_status(Code& code, const ImageRange& image, uint64_t site_sy
   const size_t empty_path = code.if_zero_ahead();
   const uint64_t ask = code.ask(SYS_newfstatat, site_syscall);
   code.arrive(empty_path);
+  code.put({0x89, 0xf9, 0xc1, 0xe9, 31});  // mov %edi,%ecx; shr $31,%ecx
+  const size_t not_negative = code.if_zero_ahead();
+  code.jump(ask);
+  code.arrive(not_negative);
   code.put({0x48, 0x8d, 0x0d});  // lea image(%rip),%rcx
   code.relative(image.begin);
   code.put({0x49, 0x89, 0xf3});  // mov %rsi,%r11
@@ -148,15 +162,6 @@ void put_descriptor_status(Code& code, const ImageRange& image, uint64_t site_sy
   code.jump(ask);
 }
 
-}  // namespace
-
-bool is_marked_call(uint32_t number) { return marked_call(number).has_value(); }
-bool is_status_call(uint32_t number) { return number == SYS_stat || number == SYS_lstat; }
-bool is_attribute_call(uint32_t number) { return number == SYS_getxattr || number == SYS_lgetxattr; }
-
-// Registers: rcx and r11, which every system call destroys, and rax. No stack. The marked register gets its own value back.
-//
-//   The kernel is asked first. Where it has no right to say, on to the site's own `syscall`.
 // O_CREAT without O_EXCL: with it first, so that a file is made or none is touched. What is there already is the monitor's.
 void put_creation(Code& code, const MarkedCall& call, uint64_t site_syscall, uint32_t number, uint64_t ask) {
   static_assert((O_CREAT | O_EXCL) == 0xc0 && O_EXCL == 1 << 7);
@@ -168,27 +173,22 @@ void put_creation(Code& code, const MarkedCall& call, uint64_t site_syscall, uin
   code.put({kJrcxz, 2});
   const size_t other = code.jump_ahead(kJmpShort);
   code.put({0x48, 0x0f, 0xba, static_cast<uint8_t>(in_rsi ? 0xee : 0xea), 7});  // bts $7,%rdx or %rsi
-  put_mark(code, call.where);
+  put_mark(code, call);
   code.system_call(number);
-  put_unmark(code, call.where);
+  put_unmark(code, call);
   code.put({0x48, 0x0f, 0xba, static_cast<uint8_t>(in_rsi ? 0xf6 : 0xf2), 7});  // btr $7,%rdx or %rsi
   for (const uint8_t error : {EEXIST, EACCES, EPERM}) code.if_error_back_to(error, ask);
   code.jump(site_syscall + kSyscall.size());
   code.arrive(other);
 }
 
-void put_marked_call(Code& code, uint64_t site_syscall, uint32_t number, const ImageRange& image) {
-  const MarkedCall call = *marked_call(number);
+// The kernel is asked first. Where it has no right to say, on to `ask`.
+void put_kernel_first(Code& code, const MarkedCall& call, uint64_t site_syscall, uint32_t number, uint64_t ask) {
   const uint64_t done = site_syscall + kSyscall.size();
-  put_test(code, call);
-  const size_t fits = code.if_zero_ahead();
-  if (number == SYS_newfstatat) put_descriptor_status(code, image, site_syscall);
-  const uint64_t ask = code.ask(number, site_syscall);
-  code.arrive(fits);
   if (number == SYS_open || number == SYS_openat) put_creation(code, call, site_syscall, number, ask);
-  put_mark(code, call.where);
+  put_mark(code, call);
   code.system_call(number);
-  put_unmark(code, call.where);
+  put_unmark(code, call);
   for (const uint8_t error : call.ask) code.if_error_back_to(error, ask);
   if (call.answer) {
     code.put({0x48, 0x89, 0xc1});  // mov %rax,%rcx
@@ -200,12 +200,45 @@ void put_marked_call(Code& code, uint64_t site_syscall, uint32_t number, const I
   code.jump(done);
 }
 
+}  // namespace
+
+bool is_marked_call(uint32_t number) { return marked_call(number).has_value(); }
+bool is_status_call(uint32_t number) { return number == SYS_stat || number == SYS_lstat; }
+bool is_attribute_call(uint32_t number) { return number == SYS_getxattr || number == SYS_lgetxattr; }
+
+// Registers: rcx and r11, which every system call destroys, and rax. No stack. The marked register gets its own value back.
+void put_marked_call(Code& code, uint64_t site_syscall, uint32_t number, const ImageRange& image) {
+  const MarkedCall call = *marked_call(number);
+  put_test(code, call);
+  const size_t fits = code.if_zero_ahead();
+  if (number == SYS_newfstatat) put_descriptor_status(code, image, site_syscall);
+  const uint64_t ask = code.ask(number, site_syscall);
+  code.arrive(fits);
+  put_kernel_first(code, call, site_syscall, number, ask);
+}
+
 void put_descriptor_status_call(Code& code, uint64_t site_syscall, const ImageRange& image) {
   put_test(code, *marked_call(SYS_newfstatat));
   const size_t by_path = code.if_zero_ahead();
   put_descriptor_status(code, image, site_syscall);
   code.arrive(by_path);
   code.ask(SYS_newfstatat, site_syscall);
+}
+
+uint64_t put_marked_call_of_any(Code& code, uint64_t site_syscall, uint32_t number, const ImageRange& image) {
+  MarkedCall call = *marked_call(number);
+  uint64_t start = code.here();
+  if (call.directory) {
+    call.wide = true;
+    const uint64_t wide = code.here();
+    const uint64_t ask = code.ask_aside(number, site_syscall);
+    put_kernel_first(code, call, site_syscall, number, ask);
+    start = code.here();
+    code.put({0x48, 0x8d, 0x4f, static_cast<uint8_t>(-AT_FDCWD)});  // lea -AT_FDCWD(%rdi),%rcx
+    code.if_zero_back_to(wide);
+  }
+  put_marked_call(code, site_syscall, number, image);
+  return start;
 }
 
 // stat and lstat, which have no register for a mark, as marked newfstatat: with two registers more, whose values the stack

@@ -17,10 +17,13 @@ constexpr uint64_t page_ceiling(uint64_t value) { return page_floor(value + kPag
 // replaces the mov by a jump of the same length and leaves the rest where it is: whoever jumps to the site, behind its mov or
 // to its `syscall`, gets what he wanted, and a call that the monitor has to answer is still made at its own place, where
 // unwinders and debuggers expect it.
+//
+// Or a site of any number, as the C library's syscall() and Go's have one: whole instructions that can be moved (gap.h), of
+// which the jump takes the place of the first ones, and `syscall`.
 struct Site {
-  uint64_t offset;  // of the mov, in the file
-  uint32_t number;  // of the call
-  uint8_t gap = 0;  // bytes between the two
+  uint64_t offset;  // of the mov, or of the first instruction, in the file
+  uint32_t number;  // of the call, or kAnyNumber
+  uint8_t gap = 0;  // bytes between the mov, or what is as long, and the `syscall`
 
   bool operator==(const Site&) const = default;
 };
@@ -29,6 +32,10 @@ constexpr size_t kMovSize = 5;  // b8 imm32, and e9 rel32
 constexpr size_t kLongestGap = 16;
 constexpr size_t kSmallestSite = 7;
 constexpr size_t size_of(const Site& site) { return kSmallestSite + site.gap; }
+constexpr uint32_t kAnyNumber = UINT32_MAX;
+constexpr size_t kMostOfAnyNumber = 8;  // in a file: their trampolines are large
+// How much of a site is in its trampoline too.
+constexpr size_t moved_size(const Site& site) { return site.number == kAnyNumber ? kMovSize + site.gap : site.gap; }
 constexpr uint8_t kMovEax = 0xb8;
 constexpr std::array<uint8_t, 2> kSyscall = {0x0f, 0x05};
 

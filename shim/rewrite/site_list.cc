@@ -14,7 +14,7 @@ struct [[gnu::packed]] Entry {
   uint32_t number;
   uint8_t gap;
 };
-constexpr uint64_t kMagic = 0x32736574697378ULL;  // "xsites2"
+constexpr uint64_t kMagic = 0x33736574697378ULL;  // "xsites3"
 static_assert(kLargestSiteList == sizeof(Head) + kMostSites * sizeof(Entry));
 
 template <typename T>

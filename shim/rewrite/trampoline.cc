@@ -2,6 +2,8 @@
 
 #include <sys/syscall.h>
 
+#include <utility>
+
 #include "shim/guest/abi.h"
 #include "shim/rewrite/code.h"
 #include "shim/rewrite/path_trampolines.h"
@@ -19,6 +21,61 @@ void put_blob_jump(Code& code, uint64_t entry, uint64_t syscall) {
   code.put({0x41, 0xff, 0xe3});  // jmp *%r11
 }
 
+constexpr uint32_t kNumbersEnd = 512;  // above all calls that have a trampoline
+
+void put_call(Code& code, uint32_t number, uint64_t syscall, const ImageRange& image, const Wanted& wanted) {
+  if (number == SYS_newfstatat && !wanted.shortcuts.paths) {
+    put_descriptor_status_call(code, syscall, image);
+  } else if (is_marked_call(number)) {
+    put_marked_call(code, syscall, number, image);
+  } else if (is_status_call(number)) {
+    put_status_call(code, syscall, number);
+  } else if (is_attribute_call(number)) {
+    put_attribute_call(code, syscall, number);
+  } else if (is_user_id_call(number)) {
+    put_user_id_call(code, syscall, number);
+  } else if (is_process_id_call(number)) {
+    put_process_id_call(code, syscall, number);
+  } else if (number == SYS_clone3) {
+    put_clone3_call(code, syscall);
+  } else if (number == SYS_execve) {
+    put_blob_jump(code, abi::kExecEntry, syscall);
+  } else {
+    put_blob_jump(code, abi::kMapEntry, syscall);
+  }
+}
+
+// Not mmap, as what maps libraries has sites of its own for it, and not clone3, whose arguments are only looked at where they
+// are known to be the C library's own.
+bool is_told_apart(uint32_t number, const Wanted& wanted) {
+  return number != SYS_mmap && number != SYS_clone3 && has_trampoline(number, wanted);
+}
+
+// The calls one behind the other, and then what tells them apart by eax, as the kernel does.
+uint64_t put_any_call(Code& code, uint64_t syscall, const SitePlace& site, const Wanted& wanted) {
+  std::vector<std::pair<uint32_t, uint64_t>> calls;
+  for (uint32_t number = 0; number < kNumbersEnd; ++number) {
+    if (!is_told_apart(number, wanted)) continue;
+    if (wanted.shortcuts.paths && is_marked_call(number)) {
+      calls.emplace_back(number, put_marked_call_of_any(code, syscall, number, site.image));
+    } else {
+      calls.emplace_back(number, code.here());
+      put_call(code, number, syscall, site.image, wanted);
+    }
+  }
+  code.align();
+  const uint64_t start = code.here();
+  code.put(site.moved);
+  for (const auto& [number, address] : calls) {
+    code.put({0x3d});  // cmp $number,%eax
+    code.put32(number);
+    code.put({0x0f, 0x84});  // je address
+    code.relative(address);
+  }
+  code.jump(syscall);
+  return start;
+}
+
 }  // namespace
 
 bool has_trampoline(uint32_t number, const Wanted& wanted) {
@@ -29,34 +86,19 @@ bool has_trampoline(uint32_t number, const Wanted& wanted) {
   if (is_status_call(number)) return shortcuts.paths && shortcuts.newfstatat;
   if (is_attribute_call(number)) return shortcuts.paths && shortcuts.getxattrat;
   if (is_user_id_call(number)) return shortcuts.paths && shortcuts.readlink;
-  return is_process_id_call(number) || number == SYS_clone3 || number == SYS_execve;
+  return is_process_id_call(number) || number == SYS_clone3 || number == SYS_execve || number == kAnyNumber;
 }
 
 uint64_t append_trampoline(std::vector<uint8_t>& code_bytes, uint64_t code_address, const SitePlace& site,
                            const Wanted& wanted) {
   Code code(code_bytes, code_address);
   code.align();
-  const uint64_t start = code.here();
-  const uint64_t syscall = site.address + kMovSize + site.between.size();
-  code.put(site.between);
-  if (site.number == SYS_newfstatat && !wanted.shortcuts.paths) {
-    put_descriptor_status_call(code, syscall, site.image);
-  } else if (is_marked_call(site.number)) {
-    put_marked_call(code, syscall, site.number, site.image);
-  } else if (is_status_call(site.number)) {
-    put_status_call(code, syscall, site.number);
-  } else if (is_attribute_call(site.number)) {
-    put_attribute_call(code, syscall, site.number);
-  } else if (is_user_id_call(site.number)) {
-    put_user_id_call(code, syscall, site.number);
-  } else if (is_process_id_call(site.number)) {
-    put_process_id_call(code, syscall, site.number);
-  } else if (site.number == SYS_clone3) {
-    put_clone3_call(code, syscall);
-  } else if (site.number == SYS_execve) {
-    put_blob_jump(code, abi::kExecEntry, syscall);
+  uint64_t start = code.here();
+  if (site.number == kAnyNumber) {
+    start = put_any_call(code, site.address + site.moved.size(), site, wanted);
   } else {
-    put_blob_jump(code, abi::kMapEntry, syscall);
+    code.put(site.moved);
+    put_call(code, site.number, site.address + kMovSize + site.moved.size(), site.image, wanted);
   }
   code.align();
   return start;

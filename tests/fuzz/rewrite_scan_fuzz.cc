@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/fd.h"
+#include "shim/rewrite/gap.h"
 #include "shim/rewrite/patched_text.h"
 #include "shim/rewrite/scanner/scan.h"
 #include "shim/rewrite/site_list.h"
@@ -26,9 +27,13 @@ litebox::Fd file_of(const uint8_t* data, size_t size) {
 
 void check_sites(std::span<const uint8_t> bytes, const std::vector<Site>& sites) {
   for (const Site& site : sites) {
-    const auto mov = mov_of(site.number);
     require(site.offset <= bytes.size() && bytes.size() - site.offset >= size_of(site));
-    require(std::memcmp(bytes.data() + site.offset, mov.data(), mov.size()) == 0);
+    if (site.number == kAnyNumber) {
+      require(can_be_moved(bytes.subspan(site.offset, moved_size(site)), Number::any));
+    } else {
+      const auto mov = mov_of(site.number);
+      require(std::memcmp(bytes.data() + site.offset, mov.data(), mov.size()) == 0);
+    }
     require(std::memcmp(bytes.data() + site.offset + size_of(site) - kSyscall.size(), kSyscall.data(), kSyscall.size()) == 0);
   }
   const auto again = read_sites(write_sites(sites));

@@ -6,15 +6,18 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "shim/rewrite/cache.h"
+#include "shim/rewrite/gap.h"
 #include "shim/rewrite/scanner_process.h"
 #include "shim/rewrite/trampoline.h"
 #include "tests/unit/temporary_directory.h"
@@ -66,19 +69,24 @@ TEST_F(RewriteCache, RewritesTheCLibrary) {
   EXPECT_EQ(map.trampolines_offset, map.text_offset + map.text_size);
   EXPECT_EQ(map.trampolines_size % kPage, 0U);
 
-  // Wherever a page differs from the file's, a mov of a number has become a jump into the trampolines, and its syscall stays.
+  // Wherever a page differs from the file's, a mov of a number, or what can be moved, has become a jump into the trampolines,
+  // and its syscall stays.
   size_t jumps = 0;
+  size_t of_any_number = 0;
   for (uint32_t i = 0; i < map.run_count; ++i) {
     const Bytes original = read_at(file.get(), map.runs[i].file_offset, map.runs[i].size);
     const Bytes patched = read_at(text->memfd.get(), map.runs[i].file_offset, map.runs[i].size);
     ASSERT_EQ(patched.size(), map.runs[i].size);
     for (size_t at = 0; at < original.size(); ++at) {
       if (original[at] == patched[at]) continue;
-      ASSERT_EQ(original[at], kMovEax);
       ASSERT_EQ(patched[at], 0xe9);
       size_t gap = 0;
       while (gap <= kLongestGap && (original[at + 5 + gap] != 0x0f || original[at + 6 + gap] != 0x05)) ++gap;
       ASSERT_LE(gap, kLongestGap);
+      if (original[at] != kMovEax) {
+        ASSERT_TRUE(can_be_moved({original.data() + at, kMovSize + gap}, Number::any));
+        ++of_any_number;
+      }
       ASSERT_TRUE(std::equal(original.begin() + at + 5, original.begin() + at + 7 + gap, patched.begin() + at + 5));
       int32_t distance = 0;
       std::memcpy(&distance, &patched[at + 1], sizeof distance);
@@ -92,6 +100,8 @@ TEST_F(RewriteCache, RewritesTheCLibrary) {
     }
   }
   EXPECT_GE(jumps, 10U);
+  EXPECT_GE(of_any_number, 1U);  // syscall()
+  EXPECT_LE(of_any_number, kMostOfAnyNumber);
 }
 
 TEST_F(RewriteCache, SealsTheMemfd) {
@@ -171,11 +181,35 @@ TEST_F(RewriteCache, BelievesNoListOfSites) {
   ASSERT_TRUE(text.ok());
   const std::vector<Site> nonsense = {{text->file_offset + 3, SYS_getpid}};
   EXPECT_EQ(patch(file.get(), *text, nonsense, {}, "test").error().number(), EINVAL);
+  const std::vector<Site> nonsense_of_any = {{text->file_offset + 3, kAnyNumber}};
+  EXPECT_EQ(patch(file.get(), *text, nonsense_of_any, {}, "test").error().number(), EINVAL);
   const std::vector<Site> outside = {{text->file_offset + text->size, SYS_getpid}};
   EXPECT_EQ(patch(file.get(), *text, outside, {}, "test").error().number(), EINVAL);
   const std::vector<Site> below = {{text->file_offset - 7, SYS_getpid}};
   EXPECT_EQ(patch(file.get(), *text, below, {}, "test").error().number(), EINVAL);
   EXPECT_EQ(patch(file.get(), *text, {}, {}, "test").error().number(), ENOSPC);
+}
+
+TEST_F(RewriteCache, RewritesFewSitesOfAnyNumber) {
+  constexpr size_t kTextOffset = 0x1000;
+  Bytes bytes = read_at(open_file(kLibrary).get(), 0, 0x2000);
+  std::fill(bytes.begin() + kTextOffset, bytes.end(), 0x90);
+  const Bytes of_go = {0x48, 0x89, 0xce, 0x48, 0x89, 0xdf, 0x0f, 0x05};
+  std::vector<Site> sites;
+  for (size_t at = kTextOffset; sites.size() <= kMostOfAnyNumber; at += of_go.size()) {
+    std::copy(of_go.begin(), of_go.end(), bytes.begin() + static_cast<ptrdiff_t>(at));
+    sites.push_back({at, kAnyNumber, 1});
+  }
+  const std::string path = directory_.path() + "/many";
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(bytes.data()), static_cast<ptrdiff_t>(bytes.size()));
+  const Fd file = open_file(path);
+  const TextSegment text{kTextOffset, 0x1000, 0x401000, 0x400000, 0x402000, true};
+  EXPECT_EQ(patch(file.get(), text, sites, {}, "test").error().number(), EINVAL);
+  sites.pop_back();
+  const auto patched = patch(file.get(), text, sites, {}, "test");
+  ASSERT_TRUE(patched.ok());
+  EXPECT_LT(patched->map.trampolines_size, kMostOfAnyNumber * 6000);
 }
 
 TEST_F(RewriteCache, RefusesAStoreThatOthersMayWrite) {
@@ -225,15 +259,15 @@ TEST_F(RewriteCache, SurvivesHostileHeaders) {
 }
 
 TEST(RewriteTrampoline, IsAsLargeWhereverItLies) {
-  for (const uint32_t number :
-       {SYS_openat, SYS_open, SYS_newfstatat, SYS_statx, SYS_access, SYS_readlink, SYS_mmap, SYS_getdents64, SYS_stat,
-        SYS_lstat, SYS_getuid, SYS_clone3, SYS_getpid, SYS_getppid, SYS_execve}) {
+  for (const uint32_t number : std::initializer_list<uint32_t>{
+           SYS_openat, SYS_open, SYS_newfstatat, SYS_statx, SYS_access, SYS_readlink, SYS_mmap, SYS_getdents64, SYS_stat,
+           SYS_lstat, SYS_getuid, SYS_clone3, SYS_getpid, SYS_getppid, SYS_execve, kAnyNumber}) {
     std::vector<uint8_t> low;
     std::vector<uint8_t> high;
-    const Bytes between = {0x31, 0xff};
-    EXPECT_EQ(append_trampoline(low, 0, {0, number, between, {0, 0}}, {}), 0U);
+    const Bytes between = {0x31, 0xff, 0x48, 0x89, 0xdf};
+    const uint64_t start = append_trampoline(low, 0, {0, number, between, {0, 0}}, {});
     EXPECT_EQ(append_trampoline(high, 0x7f0000001000, {0x7f0000105003, number, between, {0x7f0000100000, 0x7f0000200000}}, {}),
-              0x7f0000001000U);
+              0x7f0000001000U + start);
     EXPECT_EQ(low.size(), high.size());
     EXPECT_EQ(low.size() % 16, 0U);
   }

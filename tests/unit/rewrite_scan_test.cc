@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 
 #include <fstream>
+#include <initializer_list>
 #include <iterator>
 #include <set>
 #include <string>
@@ -80,6 +81,87 @@ TEST(RewriteScan, FindsASiteWithMovesBetween) {
   const Bytes between = {0x48, 0x89, 0xfe, 0xbf, 0x9c, 0xff, 0xff, 0xff};
   const Scan found = scan_code(Bytes{0xb8, 1, 1, 0, 0} + between + Bytes{0x0f, 0x05});
   EXPECT_EQ(found.sites, (std::vector<Site>{{kOffset, SYS_openat, 8}}));
+}
+
+// mov %rdi,%rax; ...; mov 8(%rsp),%r9; syscall
+const Bytes kOfTheCLibrary = {0x48, 0x89, 0xf8, 0x48, 0x89, 0xf7, 0x4d, 0x89, 0xc8, 0x4c, 0x8b, 0x4c, 0x24, 0x08, 0x0f, 0x05};
+// mov %rdi,%rdx; mov %rcx,%rsi; mov %rbx,%rdi; syscall
+const Bytes kOfGo = {0x48, 0x89, 0xfa, 0x48, 0x89, 0xce, 0x48, 0x89, 0xdf, 0x0f, 0x05};
+const Bytes kJumpToTable = {0xff, 0x24, 0xc5, 0, 0, 0, 0};  // jmp *0(,%rax,8)
+
+TEST(RewriteScan, FindsASiteOfAnyNumber) {
+  EXPECT_EQ(scan_code(kOfTheCLibrary + kReturn).sites, (std::vector<Site>{{kOffset + 9, kAnyNumber, 0}}));
+  EXPECT_EQ(scan_code(kOfGo + kReturn).sites, (std::vector<Site>{{kOffset + 3, kAnyNumber, 1}}));
+  // As Go had it before: mov 8(%rsp),%rax.
+  EXPECT_EQ(scan_code(Bytes{0x48, 0x8b, 0x44, 0x24, 0x08, 0x0f, 0x05}).sites, (std::vector<Site>{{kOffset, kAnyNumber, 0}}));
+}
+
+TEST(RewriteScan, LeavesASyscallOfAnyNumberWithoutRoomBeforeIt) {
+  const std::vector<Bytes> before = {
+      {},
+      {0x48, 0x89, 0xdf},                                            // mov %rbx,%rdi
+      {0x48, 0x89, 0xce, 0x90, 0x48, 0x89, 0xdf},                    // with a nop between
+      {0x4c, 0x8b, 0x4c, 0x24, 0x08, 0x5e},                          // mov 8(%rsp),%r9; pop %rsi
+      {0x4c, 0x8b, 0x4c, 0x24, 0x08, 0x4c, 0x89, 0x5c, 0x24, 0x08},  // mov %r11,8(%rsp) behind it
+      {0x48, 0x8b, 0x64, 0x24, 0x08},                                // mov 8(%rsp),%rsp
+      {0x4c, 0x8b, 0x4f, 0x08, 0x90},                                // mov 8(%rdi),%r9
+      {0x4d, 0x8b, 0x4c, 0x24, 0x08},                                // mov 8(%r12),%r9
+      {0x48, 0x8b, 0x3d, 0, 0, 0, 0},                                // mov 0(%rip),%rdi
+  };
+  for (const Bytes& code : before) {
+    const Scan found = scan_code(kNop + code + Bytes{0x0f, 0x05});
+    EXPECT_TRUE(found.sites.empty()) << code.size();
+    EXPECT_EQ(found.without_number, 1U) << code.size();
+  }
+}
+
+// What is called is known: such a site would be one of the few of any number for nothing.
+TEST(RewriteScan, LeavesASyscallWhoseNumberIsKnown) {
+  const std::vector<Bytes> loads = {
+      {0xb8, 202, 0, 0, 0},              // mov $202,%eax
+      {0x48, 0xc7, 0xc0, 202, 0, 0, 0},  // mov $202,%rax
+      {0x31, 0xc0},                      // xor %eax,%eax
+      {0x44, 0x89, 0xc8},                // mov %r9d,%eax
+  };
+  const Bytes other = {0x48, 0x83, 0xc7, 0x01};  // add $1,%rdi
+  for (const Bytes& load : loads) EXPECT_TRUE(scan_code(load + other + kOfGo).sites.empty()) << int{load[0]};
+  for (const Bytes& change : {Bytes{0x48, 0x01, 0xf8}, Bytes{0xe8, 0, 0, 0, 0}, Bytes{0x58}, Bytes{0x0f, 0x05}, kReturn}) {
+    EXPECT_EQ(scan_code(loads[0] + change + kOfGo).of_any_number, 1U) << int{change[0]};
+  }
+}
+
+TEST(RewriteScan, RefusesWhatABranchLeadsIntoOfAnyNumber) {
+  for (const uint8_t target : {4, 5, 6, 7}) {
+    const Scan found = scan_code(Bytes{0xeb, target} + kOfGo + kReturn);
+    EXPECT_TRUE(found.sites.empty()) << int{target};
+    EXPECT_EQ(found.branched_into, 1U) << int{target};
+  }
+  for (const uint8_t target : {0, 3, 9}) EXPECT_EQ(scan_code(Bytes{0xeb, target} + kOfGo + kReturn).of_any_number, 1U);
+  EXPECT_TRUE(scan_code(kOfGo + kReturn, {kAddress + 6}).sites.empty());
+}
+
+// A switch may lead between two instructions, but not into one.
+TEST(RewriteScan, RefusesWhatASwitchMayLeadIntoOfAnyNumber) {
+  EXPECT_TRUE(scan_code(kJumpToTable + kOfGo).sites.empty());
+  EXPECT_TRUE(scan_code(kOfGo + kJumpToTable).sites.empty());
+  EXPECT_TRUE(scan_code(kOfGo + Bytes{0x06}).sites.empty());
+  EXPECT_EQ(scan_code(kJumpToTable + kOfTheCLibrary).of_any_number, 1U);
+  const Bytes two = {0x48, 0x8b, 0x74, 0x24, 0x10, 0x48, 0x89, 0xdf, 0x0f, 0x05};  // mov 16(%rsp),%rsi; mov %rbx,%rdi; syscall
+  EXPECT_EQ(scan_code(kJumpToTable + two).sites, (std::vector<Site>{{kOffset + kJumpToTable.size(), kAnyNumber, 3}}));
+  // In another function, as a symbol or a call tells.
+  EXPECT_EQ(scan_code(kJumpToTable + kOfGo, {kAddress + 7}).of_any_number, 1U);
+  EXPECT_EQ(scan_code(kOfGo + kJumpToTable, {kAddress + 11}).of_any_number, 1U);
+  EXPECT_EQ(scan_code(Bytes{0xe8, 7, 0, 0, 0} + kJumpToTable + kOfGo).of_any_number, 1U);
+}
+
+TEST(RewriteScan, FindsFewSitesOfAnyNumber) {
+  Bytes code;
+  for (size_t i = 0; i < kMostOfAnyNumber + 3; ++i) code = code + kOfGo;
+  const Scan found = scan_code(code + site(SYS_getpid));
+  EXPECT_EQ(found.of_any_number, kMostOfAnyNumber);
+  EXPECT_EQ(found.sites.size(), kMostOfAnyNumber + 1);
+  EXPECT_EQ(found.without_number, 3U);
+  EXPECT_TRUE(scan_code(site(kAnyNumber)).sites.empty());
 }
 
 // The bytes of a site inside another instruction: movabs $0x...050f00000027b8,%rcx.
@@ -163,11 +245,15 @@ TEST(RewriteScan, FindsTheSitesOfTheCLibrary) {
     ASSERT_GE(s.offset, end);
     end = s.offset + size_of(s);
     ASSERT_LE(end, file.size());
+    const auto at = file.begin() + static_cast<ptrdiff_t>(s.offset);
     const auto mov = mov_of(s.number);
-    EXPECT_TRUE(std::equal(mov.begin(), mov.end(), file.begin() + static_cast<ptrdiff_t>(s.offset)));
+    if (s.number != kAnyNumber) {
+      EXPECT_TRUE(std::equal(mov.begin(), mov.end(), at));
+    }
     numbers.insert(s.number);
   }
-  for (const uint32_t number : {SYS_getpid, SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid, SYS_vfork, SYS_clone, SYS_mmap}) {
+  for (const uint32_t number : std::initializer_list<uint32_t>{SYS_getpid, SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid,
+                                                               SYS_vfork, SYS_clone, SYS_mmap, kAnyNumber}) {
     EXPECT_TRUE(numbers.contains(number)) << number;
   }
   EXPECT_GE(found->sites.size(), 400U);
@@ -175,7 +261,7 @@ TEST(RewriteScan, FindsTheSitesOfTheCLibrary) {
 }
 
 TEST(RewriteScan, ListsSurviveARoundTrip) {
-  const std::vector<Site> sites = {{10, 39}, {17, 58, 8}, {UINT32_MAX, 0xffffffff}};
+  const std::vector<Site> sites = {{10, 39}, {17, 58, 8}, {40, kAnyNumber, 1}, {UINT32_MAX, 0xffffffff}};
   const auto again = read_sites(write_sites(sites));
   ASSERT_TRUE(again.ok());
   EXPECT_EQ(*again, sites);

@@ -34,9 +34,13 @@ bool write_all(const std::string& text) {
 
 std::string report(const Scan& scan) {
   std::string text =
-      "rewritable sites: " + std::to_string(scan.sites.size()) + "\nwithout a number: " + std::to_string(scan.without_number) +
-      "\nbranched into: " + std::to_string(scan.branched_into) + "\ndoubtful: " + std::to_string(scan.doubtful) + "\n";
-  for (const auto& site : scan.sites) text += std::to_string(site.offset) + " " + std::to_string(site.number) + "\n";
+      "rewritable sites: " + std::to_string(scan.sites.size()) + "\nof any number: " + std::to_string(scan.of_any_number) +
+      "\nwithout a number: " + std::to_string(scan.without_number) + "\nbranched into: " + std::to_string(scan.branched_into) +
+      "\ndoubtful: " + std::to_string(scan.doubtful) + "\n";
+  for (const auto& site : scan.sites) {
+    const std::string number = site.number == litebox::rewrite::kAnyNumber ? "any" : std::to_string(site.number);
+    text += std::to_string(site.offset) + " " + number + "\n";
+  }
   return text;
 }
 

@@ -12,10 +12,11 @@
 namespace litebox::rewrite {
 
 struct Scan {
-  std::vector<Site> sites;  // ascending by offset
+  std::vector<Site> sites;     // ascending by offset
+  uint64_t of_any_number = 0;  // of them
   // Every `syscall` instruction that is not one of them, and why.
-  uint64_t without_number = 0;  // its number is not loaded right before it
-  uint64_t branched_into = 0;   // a direct branch, or a symbol, leads into the mov's inside
+  uint64_t without_number = 0;  // neither is its number loaded right before it, nor is there room for any
+  uint64_t branched_into = 0;   // a branch or a symbol leads, or may lead, into what the jump takes the place of
   uint64_t doubtful = 0;        // something before it could not be decoded: instructions may begin elsewhere
 };
 
