@@ -44,9 +44,9 @@ void names() {
     const unsigned minor_number = minor(status.st_rdev);
     say("  mode %o uid %u gid %u device %u:%s", status.st_mode, status.st_uid, fd == master ? 0 : status.st_gid,
         major(status.st_rdev),
-        minor_number == static_cast<unsigned>(number) ? "n"
-        : minor_number == 2                           ? "2"
-                                                      : "?");
+        minor_number != static_cast<unsigned>(fd == master ? 2 : number) ? "?"
+        : fd == master                                                   ? "2"
+                                                                         : "n");
     char link[64];
     char target[64] = "";
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
