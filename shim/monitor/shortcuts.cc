@@ -30,6 +30,7 @@ rewrite::Shortcuts shortcuts_of(const std::optional<oci::Seccomp>& profile) {
   shortcuts.newfstatat = allows(*profile, "newfstatat");
   shortcuts.readlink = allows(*profile, "readlink");
   shortcuts.getxattrat = allows(*profile, "getxattrat");
+  shortcuts.fcntl = allows(*profile, "fcntl");
   return shortcuts;
 }
 

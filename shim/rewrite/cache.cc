@@ -103,7 +103,7 @@ uint64_t word_of(const Wanted& wanted) {
   const Shortcuts& shortcuts = wanted.shortcuts;
   uint64_t word = kTrampolines;
   for (const bool bit : {wanted.role == Role::interpreter, shortcuts.paths, shortcuts.fstat, shortcuts.newfstatat,
-                         shortcuts.readlink, shortcuts.getxattrat}) {
+                         shortcuts.readlink, shortcuts.getxattrat, shortcuts.fcntl}) {
     word = word << 1U | (bit ? 1U : 0U);
   }
   return word;

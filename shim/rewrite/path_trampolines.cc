@@ -182,6 +182,24 @@ void put_creation(Code& code, const MarkedCall& call, uint64_t site_syscall, uin
   code.arrive(other);
 }
 
+// The kernel would list a directory that is open with O_PATH (shim/syscalls/path_descriptor.h): that is the monitor's to
+// refuse.
+void put_unless_path_descriptor(Code& code, uint64_t ask) {
+  code.leave_red_zone();
+  code.put({0x56});  // push %rsi
+  code.put({0xbe});  // mov $F_GETFL,%esi
+  code.put32(F_GETFL);
+  code.system_call(SYS_fcntl);
+  code.put({0x5e});  // pop %rsi
+  code.return_to_red_zone();
+  code.put({0x89, 0xc1});  // mov %eax,%ecx
+  code.put({0x81, 0xe1});  // and $O_DSYNC,%ecx: an error has it too
+  code.put32(O_DSYNC);
+  const size_t other = code.if_zero_ahead();
+  code.jump(ask);
+  code.arrive(other);
+}
+
 // The kernel is asked first. Where it has no right to say, on to `ask`.
 void put_kernel_first(Code& code, const MarkedCall& call, uint64_t site_syscall, uint32_t number, uint64_t ask) {
   const uint64_t done = site_syscall + kSyscall.size();
@@ -206,7 +224,8 @@ bool is_marked_call(uint32_t number) { return marked_call(number).has_value(); }
 bool is_status_call(uint32_t number) { return number == SYS_stat || number == SYS_lstat; }
 bool is_attribute_call(uint32_t number) { return number == SYS_getxattr || number == SYS_lgetxattr; }
 
-// Registers: rcx and r11, which every system call destroys, and rax. No stack. The marked register gets its own value back.
+// Registers: rcx and r11, which every system call destroys, and rax. No stack but for getdents64. The marked register gets its
+// own value back.
 void put_marked_call(Code& code, uint64_t site_syscall, uint32_t number, const ImageRange& image) {
   const MarkedCall call = *marked_call(number);
   put_test(code, call);
@@ -214,6 +233,7 @@ void put_marked_call(Code& code, uint64_t site_syscall, uint32_t number, const I
   if (number == SYS_newfstatat) put_descriptor_status(code, image, site_syscall);
   const uint64_t ask = code.ask(number, site_syscall);
   code.arrive(fits);
+  if (number == SYS_getdents64) put_unless_path_descriptor(code, ask);
   put_kernel_first(code, call, site_syscall, number, ask);
 }
 

@@ -52,7 +52,7 @@ enum class Role : uint8_t { object, interpreter };
 // place may do so where the container's seccomp profile lets all of them through.
 struct Shortcuts {
   bool paths = true;  // marked calls (abi::kMark) that name files
-  bool fstat = true, newfstatat = true, readlink = true, getxattrat = true;
+  bool fstat = true, newfstatat = true, readlink = true, getxattrat = true, fcntl = true;
 
   auto operator<=>(const Shortcuts&) const = default;  // NOLINT(modernize-use-nullptr): it means the compiler's own code
 };

@@ -83,6 +83,7 @@ bool has_trampoline(uint32_t number, const Wanted& wanted) {
   const Shortcuts& shortcuts = wanted.shortcuts;
   if (number == SYS_mmap) return wanted.role == Role::interpreter;
   if (number == SYS_newfstatat) return shortcuts.fstat;
+  if (number == SYS_getdents64) return shortcuts.paths && shortcuts.fcntl;
   if (is_marked_call(number)) return shortcuts.paths;
   if (is_status_call(number)) return shortcuts.paths && shortcuts.newfstatat;
   if (is_attribute_call(number)) return shortcuts.paths && shortcuts.getxattrat;

@@ -23,6 +23,7 @@ TEST(Shortcuts, AreThoseWhoseCallsTheProfileAllows) {
   EXPECT_TRUE(shortcuts.readlink);
   EXPECT_FALSE(shortcuts.fstat);
   EXPECT_FALSE(shortcuts.getxattrat);
+  EXPECT_FALSE(shortcuts.fcntl);
   EXPECT_TRUE(shortcuts.paths);
 }
 

@@ -77,6 +77,12 @@ int main() {
     look<SYS_getxattr>("getxattr, long", word(path), word("user.name"), word(bytes), uint64_t{1} << 40U);
     look<SYS_getxattr>("getxattr, to nowhere", word(path), word("user.name"), 8, sizeof bytes);
   }
+  for (const int flags : {O_RDONLY, O_PATH, O_PATH | O_DIRECTORY}) {
+    const int directory = open(".", flags);
+    look<SYS_getdents64>("getdents64", static_cast<uint64_t>(directory), word(bytes), sizeof bytes);
+    close(directory);
+  }
+  look<SYS_getdents64>("getdents64 of nothing", 1000, word(bytes), sizeof bytes);
   const uint64_t umask_of_files = umask(0027);
   for (const char* path : {"made", "made", "file", "link", "dangling", "missing/made", "made/"}) {
     for (const int flags :
