@@ -45,11 +45,10 @@ void put_call(Code& code, uint32_t number, uint64_t syscall, const ImageRange& i
   }
 }
 
-// Not mmap, as what maps libraries has sites of its own for it; not clone3, whose arguments are only looked at where they are
-// known to be the C library's own; and not getdents64, which C libraries do not make of a descriptor that is for its path only
-// (README.md, O_PATH).
+// Not mmap, as what maps libraries has sites of its own for it, and not clone3, whose arguments are only looked at where they
+// are known to be the C library's own.
 bool is_told_apart(uint32_t number, const Wanted& wanted) {
-  return number != SYS_mmap && number != SYS_clone3 && number != SYS_getdents64 && has_trampoline(number, wanted);
+  return number != SYS_mmap && number != SYS_clone3 && has_trampoline(number, wanted);
 }
 
 // The calls one behind the other, and then what tells them apart by eax, as the kernel does.
