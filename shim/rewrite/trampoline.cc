@@ -45,10 +45,11 @@ void put_call(Code& code, uint32_t number, uint64_t syscall, const ImageRange& i
   }
 }
 
-// Not mmap, as what maps libraries has sites of its own for it, and not clone3, whose arguments are only looked at where they
-// are known to be the C library's own.
+// Not mmap, as what maps libraries has sites of its own for it; not clone3, whose arguments are only looked at where they are
+// known to be the C library's own; and no ids of processes, by which tracers try out what they are shown of a call's arguments
+// (strace's test of PTRACE_GET_SYSCALL_INFO).
 bool is_told_apart(uint32_t number, const Wanted& wanted) {
-  return number != SYS_mmap && number != SYS_clone3 && has_trampoline(number, wanted);
+  return number != SYS_mmap && number != SYS_clone3 && !is_process_id_call(number) && has_trampoline(number, wanted);
 }
 
 // The calls one behind the other, and then what tells them apart by eax, as the kernel does.

@@ -15,7 +15,7 @@ namespace litebox::rewrite {
 
 // Whether a site of this call, or of any number, is worth a trampoline. What is kept of it on disk is kept under kTrampolines,
 // which changes with the answer.
-constexpr uint32_t kTrampolines = 13;
+constexpr uint32_t kTrampolines = 14;
 bool has_trampoline(uint32_t number, const Wanted& wanted);
 
 // The image that a site is part of: what of it can be read, in the file's own addresses.
