@@ -28,6 +28,8 @@ MARK = 0x6c625e71 << 32  # shim/guest/abi.h
 BLOB = 0x7ea000000000
 AFTER_EXEC_CALL = BLOB + 0xe0
 LONGEST_GAP = 16  # between a site's mov and its syscall (shim/rewrite/site.h)
+# What the C library's syscall() and Go's two have before theirs, whose number is only known when it is made.
+OF_ANY_NUMBER = (b"\x4c\x8b\x4c\x24\x08", b"\x48\x89\xce\x48\x89\xdf", b"\x48\x8b\x44\x24\x08")
 
 JAVA = """public class Hello { public static void main(String[] a) throws Exception {
   var t = new Thread(() -> System.out.println("hello")); t.start(); t.join();
@@ -121,11 +123,11 @@ class Calls:
         return module.startswith("ld-") if number == MMAP else number != FSTAT
 
     def is_site(self, original, end, number):
-        """Whether a rewritten page's `syscall` that ends here belongs to a site: behind a mov of its number."""
+        """Whether a rewritten page's `syscall` that ends here belongs to a site: behind a mov of its number, or of any."""
         if original.path not in self.texts:
             self.texts[original.path] = (self.tree / original.path.lstrip("/")).read_bytes()
         text = self.texts[original.path][max(end - 2 - LONGEST_GAP - 5, 0):end - 2]
-        return b"\xb8" + number.to_bytes(4, "little") in text
+        return b"\xb8" + number.to_bytes(4, "little") in text or text.endswith(OF_ANY_NUMBER)
 
 
 def perf_of(litebox, tree, directory, name, script):
