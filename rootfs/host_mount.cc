@@ -7,11 +7,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <string_view>
 
 #include "rootfs/host_file.h"
+#include "rootfs/proc/host_process.h"
 #include "rootfs/proc/text.h"
 #include "rootfs/tree_path.h"
 
@@ -101,14 +101,7 @@ struct MountLine {
 Result<std::string> read_mountinfo() {
   const Fd file(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC));
   if (!file) return last_error();
-  std::string text;
-  std::array<char, 8192> buffer;
-  ssize_t length = 0;
-  while ((length = ::read(file.get(), buffer.data(), buffer.size())) > 0) {
-    text.append(buffer.data(), static_cast<size_t>(length));
-  }
-  if (length < 0) return last_error();
-  return text;
+  return proc::read_all(file.get());
 }
 
 // Whether something is mounted below `directory`; yes where that cannot be told.

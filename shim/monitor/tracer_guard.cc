@@ -59,9 +59,8 @@ bool is_answered_by_monitor(const user_regs_struct& registers, int signal, const
   constexpr std::array kMayWait = {SYS_wait4, SYS_waitid, SYS_futex, SYS_sendmsg, SYS_sendmmsg};
   // In a kernel-confined tree it is their arguments that say whose they are.
   constexpr int kGetxattrat = 464;  // since Linux 6.13: not in Debian 12's headers
-  constexpr std::array kPerhapsNative = {SYS_open,       SYS_openat,    SYS_newfstatat, SYS_statx,
-                                         SYS_access,     SYS_faccessat, SYS_faccessat2, SYS_readlink,
-                                         SYS_readlinkat, SYS_chdir,     kGetxattrat,    SYS_pidfd_send_signal};
+  constexpr std::array kPerhapsNative = {SYS_open,       SYS_openat,   SYS_newfstatat, SYS_statx, SYS_access, SYS_faccessat,
+                                         SYS_faccessat2, SYS_readlink, SYS_readlinkat, SYS_chdir, kGetxattrat};
   const auto number = static_cast<int64_t>(registers.orig_rax);
   if (number == SYS_ioctl) return registers.rsi == TIOCSPGRP && signal != SIGTTOU;
   const table::Entry* entry = table::find(number);

@@ -12,7 +12,6 @@
 namespace litebox::rewrite {
 
 constexpr uint8_t kJrcxz = 0xe3;
-constexpr uint8_t kJne = 0x75;
 constexpr uint8_t kJmpShort = 0xeb;
 
 class Code {

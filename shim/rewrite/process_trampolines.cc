@@ -9,6 +9,7 @@
 #include "shim/guest/abi.h"
 
 namespace litebox::rewrite {
+
 bool is_user_id_call(uint32_t number) {
   return number == SYS_getuid || number == SYS_geteuid || number == SYS_getgid || number == SYS_getegid;
 }

@@ -46,12 +46,7 @@ class Move {
   bool is_done() const { return is_natively_in(world_.tree(), thread_, to_); }
 
   // To what stands at `path`, in the guest's memory, as the guest says.
-  Reply::InGuest by_path(uint64_t path) const {
-    Reply::InGuest calls{SYS_chdir, {{path, abi::kMark, 0, 0, 0, 0}}};
-    calls.then = [move = *this](int64_t) { return move.shut_unless_done(); };
-    calls.finish = [move = *this](int64_t) { return move.answer(false); };
-    return calls;
-  }
+  Reply::InGuest by_path(uint64_t path) const { return ended_by({SYS_chdir, {{path, abi::kMark, 0, 0, 0, 0}}}); }
   // To `path`, by a page that the guest has for that alone.
   Reply::InGuest by_name(const std::string& path) const {
     Reply::InGuest calls{SYS_mmap, {{0, PATH_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, ~0ULL, 0}}};
@@ -61,10 +56,7 @@ class Move {
       (void)kernel::GuestMemory(move.thread_).write(GuestAddress(address), path.c_str(), path.size() + 1);
       Reply::InGuest there{SYS_chdir, {{address, abi::kMark, 0, 0, 0, 0}}};
       there.then = [move, address](int64_t) {
-        Reply::InGuest unmapping{SYS_munmap, {{address, PATH_MAX, 0, 0, 0, 0}}};
-        unmapping.then = [move](int64_t) { return move.shut_unless_done(); };
-        unmapping.finish = [move](int64_t) { return move.answer(false); };
-        return std::make_shared<Reply::InGuest>(std::move(unmapping));
+        return std::make_shared<Reply::InGuest>(move.ended_by({SYS_munmap, {{address, PATH_MAX, 0, 0, 0, 0}}}));
       };
       return std::make_shared<Reply::InGuest>(std::move(there));
     };
@@ -80,7 +72,12 @@ class Move {
     const Status stored = store(asks_for_paths);
     return stored.ok() ? 0 : -stored.error().number();
   }
-  std::shared_ptr<Reply::InGuest> shut_unless_done() const { return is_done() ? nullptr : shut(); }
+  // `calls` are the last: the process is there now, or shut out.
+  Reply::InGuest ended_by(Reply::InGuest calls) const {
+    calls.then = [move = *this](int64_t) { return move.is_done() ? nullptr : move.shut(); };
+    calls.finish = [move = *this](int64_t) { return move.answer(false); };
+    return calls;
+  }
 
   kernel::World& world_;
   HostPid thread_, process_;

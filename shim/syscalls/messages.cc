@@ -10,9 +10,9 @@
 #include <csignal>
 #include <cstring>
 
-#include "shim/kernel/native_paths.h"
 #include "shim/syscalls/control_messages.h"
 #include "shim/syscalls/internet_address.h"
+#include "shim/syscalls/native_paths.h"
 #include "shim/table/handlers.h"
 
 namespace litebox::syscalls {
@@ -160,7 +160,7 @@ Reply send_in_guest(const Call& call, const msghdr& header) {
 
 bool may_send_natively(const Call& call) {
   const kernel::Mode& mode = call.world.mode();
-  const bool reaches_no_other_names = mode.confined_tree ? kernel::uses_native_paths(*call.state) : mode.confined_root;
+  const bool reaches_no_other_names = mode.confined_tree ? uses_native_paths(call) : mode.confined_root;
   return reaches_no_other_names && mode.signal_scope && (mode.own_network || mode.host_network);
 }
 
